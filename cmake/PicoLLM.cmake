@@ -1,0 +1,41 @@
+# Targets of the compiler. LLVM and MLIR are always linked as their shared
+# libraries: mixing them with the static component libraries duplicates state.
+
+# picollm_add_library(Name source... [LINK target...] [OPTIMIZE])
+# OPTIMIZE: numeric loops, -O3 in every build type but sanitised ones.
+function(picollm_add_library name)
+  cmake_parse_arguments(ARG "OPTIMIZE" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} LLVM)
+  if(ARG_OPTIMIZE)
+    target_compile_options(${name} PRIVATE -O3)
+  endif()
+endfunction()
+
+# picollm_add_mlir_library(Name source... [LINK target...])
+function(picollm_add_mlir_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+endfunction()
+
+# picollm_add_tool(name source... [LINK target...]): built into build/bin.
+function(picollm_add_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# picollm_add_unittest(Name source... [LINK target...]): a GoogleTest program;
+# each of its cases is a test of ctest.
+function(picollm_add_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    PICOLLM_TEST_DIR="${PROJECT_SOURCE_DIR}/test"
+    PICOLLM_BUILD_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120)
+endfunction()

@@ -1,0 +1,104 @@
+//===- LayoutDialect.td - mixed-bit matrices and encodings -*- tablegen -*-===//
+
+#ifndef PICOLLM_LAYOUT_TD
+#define PICOLLM_LAYOUT_TD
+
+include "PicoLLM/Model/Model.td"
+
+def Layout_Dialect : Dialect {
+  let name = "picollm_layout";
+  let cppNamespace = "::picollm::layout";
+  let summary = "matrices as panels and segments, activations with an encoding";
+  let dependentDialects = ["::picollm::model::ModelDialect"];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def Layout_PanelAttr : AttrDef<Layout_Dialect, "Panel"> {
+  let mnemonic = "panel";
+  let summary = "rows with one list of segments: `<576: 8x32, 4x544>`";
+  let description = [{`rows: bits x columns, ...` in stored order of columns.}];
+  let parameters = (ins "int64_t":$rows, ArrayRefParameter<"int64_t">:$bits,
+                        ArrayRefParameter<"int64_t">:$columns);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+class Layout_Type<string name, string typeMnemonic>
+    : TypeDef<Layout_Dialect, name> { let mnemonic = typeMnemonic; }
+
+def Layout_MatrixType : Layout_Type<"Matrix", "matrix"> {
+  let summary = "a packed mixed-bit matrix: `<576, [576: 8x32, 4x544], [192: 3x576]>`";
+  let description = [{Input columns, then one bracket per row panel. The bytes
+    are defined in include/picollm/Layout/Layout.h.}];
+  let parameters = (ins "int64_t":$columns,
+                        ArrayRefParameter<"::picollm::layout::PanelAttr">:$panels);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The same as a plain struct, for sizes and offsets.
+    ::picollm::MatrixLayout getLayout() const;
+    static MatrixType get(::mlir::MLIRContext *context,
+                          const ::picollm::MatrixLayout &layout);
+  }];
+}
+
+def Layout_ActivationType : Layout_Type<"Activation", "activation"> {
+  let summary = "an activation permuted, scaled and encoded for one matrix";
+  let description = [{
+    `<[f32 x 32, codes_i8 x 256, table4_i8 x 288], [codes_i8 x 576]>`: for
+    every panel of the matrix, the encoding and columns of each segment. Any
+    number of tokens. Encodings: `none` (width 0), `table4_i8` (widths 1-3),
+    `codes_i8` (4-8), `f32` (16). `matrix.getActivationType()` derives it.
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$panels);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def Layout_EncodedPanelAttr : AttrDef<Layout_Dialect, "EncodedPanel"> {
+  let mnemonic = "encoded_panel";
+  let summary = "encodings of the segments of one panel";
+  let parameters = (ins
+      ArrayRefParameter<"::picollm::ActivationEncoding">:$encodings,
+      ArrayRefParameter<"int64_t">:$columns);
+  let hasCustomAssemblyFormat = 1;
+}
+
+class Layout_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Layout_Dialect, mnemonic, traits>;
+
+def Layout_MatrixOp : Layout_Op<"weight", [Symbol]> {
+  let summary = "a packed mixed-bit matrix that lives in a weight file";
+  let description = [{`sources` names the matrices of the model, one per panel.}];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
+                       Model_WeightRefAttr:$ref, StrArrayAttr:$sources);
+  let assemblyFormat = "$sym_name `:` $type $ref `sources` $sources attr-dict";
+  let hasVerifier = 1;
+}
+
+def Layout_EmbeddingOp : Layout_Op<"embedding", [Pure,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "rows of a packed matrix, decoded to float in input order";
+  let arguments = (ins FlatSymbolRefAttr:$weight, Model_Tokens:$tokens);
+  let results = (outs Model_Activation:$result);
+  let assemblyFormat = "$weight `(` $tokens `)` attr-dict `:` functional-type(operands, results)";
+}
+
+def Layout_EncodeOp : Layout_Op<"encode", [Pure,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "permutes, scales by the column scales and encodes for a matrix";
+  let arguments = (ins Model_Activation:$input, FlatSymbolRefAttr:$weight);
+  let results = (outs Layout_ActivationType:$result);
+  let assemblyFormat = "$input `for` $weight attr-dict `:` type($input) `->` type($result)";
+}
+
+def Layout_LinearOp : Layout_Op<"linear", [Pure,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "y = W x with an encoded x; one result per panel of W";
+  let arguments = (ins Layout_ActivationType:$input, FlatSymbolRefAttr:$weight);
+  let results = (outs Variadic<Model_Activation>:$results);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `->` type($results)";
+}
+
+#endif // PICOLLM_LAYOUT_TD

@@ -1,0 +1,141 @@
+//===- Step.td - the compiled step: buffers, threads, barriers -*- td -*---===//
+
+#ifndef PICOLLM_STEP_TD
+#define PICOLLM_STEP_TD
+
+include "PicoLLM/Layout/LayoutDialect.td"
+
+def Step_Dialect : Dialect {
+  let name = "picollm_step";
+  let cppNamespace = "::picollm::step";
+  let summary = "what every thread does in one step: kernels on buffers, and barriers";
+  let dependentDialects = ["::picollm::layout::LayoutDialect",
+                           "::mlir::memref::MemRefDialect"];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+// memref<?xNxf32>: a row per token. Encoded: memref<?xBYTESxi8>.
+def Step_Floats : MemRefRankOf<[F32], [2]>;
+def Step_Bytes : MemRefRankOf<[I8], [2]>;
+def Step_Tokens : MemRefRankOf<[I32], [1]>;
+def Step_Buffer : AnyTypeOf<[Step_Floats, Step_Bytes]>;
+
+def Step_Epilogue : I32EnumAttr<"Epilogue", "what a linear does with its sums", [
+    I32EnumAttrCase<"Store", 0, "store">,
+    I32EnumAttrCase<"Add", 1, "add">,
+    I32EnumAttrCase<"SiLU", 2, "silu">,
+    I32EnumAttrCase<"GeLUTanh", 3, "gelu_tanh">]> {
+  let cppNamespace = "::picollm::step";
+  let genSpecializedAttr = 0;
+}
+def Step_EpilogueAttr : EnumAttr<Step_Dialect, Step_Epilogue, "epilogue">;
+
+class Step_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Step_Dialect, mnemonic, traits>;
+
+def Step_ProgramOp : Step_Op<"program", [Symbol, IsolatedFromAbove,
+    SingleBlock, NoTerminator]> {
+  let summary = "the step as one list of ops that every thread runs";
+  let description = [{
+    Block arguments: tokens memref<?xi32> and logits memref<?xVxf32> (a row per
+    wanted token). Threads share all buffers; an op divides its work among the
+    threads and gives no order between them: only `barrier` does.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Step_BufferOp : Step_Op<"buffer", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "scratch memory with a row per token, shared by the threads";
+  let description = [{
+    `offset`, once assigned, is where the buffer starts in scratch, in bytes
+    per token: with T tokens it starts at byte T * offset.
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Step_Buffer:$result);
+  let assemblyFormat = "(`at` $offset^)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Step_BarrierOp : Step_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "no thread goes on before all have come here";
+  let assemblyFormat = "attr-dict";
+}
+
+def Step_EmbeddingOp : Step_Op<"embedding", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "output = decoded rows of a packed matrix; threads divide the tokens";
+  let arguments = (ins FlatSymbolRefAttr:$weight,
+      Arg<Step_Tokens, "", [MemRead]>:$tokens,
+      Arg<Step_Floats, "", [MemWrite]>:$output);
+  let assemblyFormat = "$weight `(` $tokens `)` `into` $output attr-dict `:` type($tokens) `,` type($output)";
+}
+
+def Step_EncodeOp : Step_Op<"encode", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "output = input, normalised (`norm`), encoded for a matrix";
+  let description = [{
+    With `norm`, input is first multiplied by norm / sqrt(mean(input^2) +
+    epsilon). With `wanted`, only the tokens whose logits are wanted are read;
+    they become rows 0, 1, ... of the output. Threads divide the blocks.
+  }];
+  let arguments = (ins Arg<Step_Floats, "", [MemRead]>:$input,
+      FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$norm,
+      OptionalAttr<F64Attr>:$epsilon, UnitAttr:$wanted,
+      Arg<Step_Bytes, "", [MemWrite]>:$output);
+  let assemblyFormat = [{(`wanted` $wanted^)? $input `for` $weight
+      (`norm` $norm^ `epsilon` $epsilon)? `into` $output attr-dict `:`
+      type($input) `,` type($output)}];
+  let hasVerifier = 1;
+}
+
+def Step_LinearOp : Step_Op<"linear", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "products of encoded activations with a packed matrix";
+  let description = [{
+    `store`: one output per panel, y. `add`: one panel, output += y. `silu` and
+    `gelu_tanh`: two panels of equal rows, output = function(y0) * y1. With
+    `wanted`, the rows of the input are the wanted tokens. Threads divide the
+    tiles of rows; for two panels with a gate, a thread takes the same tiles
+    of both.
+  }];
+  let arguments = (ins Step_EpilogueAttr:$epilogue, UnitAttr:$wanted,
+      Arg<Step_Bytes, "", [MemRead]>:$input, FlatSymbolRefAttr:$weight,
+      Arg<Variadic<Step_Floats>, "", [MemRead, MemWrite]>:$outputs);
+  let assemblyFormat = [{$epilogue (`wanted` $wanted^)? $input `,` $weight
+      `into` $outputs attr-dict `:` type($input) `,` type($outputs)}];
+  let hasVerifier = 1;
+}
+
+def Step_RotationOp : Step_Op<"rotation"> {
+  let summary = "cosines and sines of the positions of the step's tokens";
+  let description = [{output row: head_size / 2 cosines, then as many sines, each
+    times the rotation's scale. Threads divide the tokens.}];
+  let arguments = (ins Model_RotationAttr:$rotation,
+      Arg<Step_Floats, "", [MemWrite]>:$output);
+  let assemblyFormat = "$rotation `into` $output attr-dict `:` type($output)";
+  let hasVerifier = 1;
+}
+
+def Step_AttentionOp : Step_Op<"attention"> {
+  let summary = "rotates q and k, stores k and v in the KV cache, attends";
+  let description = [{
+    As picollm.rotary of query and key followed by picollm.attention. `angles`
+    is the output of `rotation`; without it nothing is rotated. Threads divide
+    the KV heads.
+  }];
+  let arguments = (ins Arg<Step_Floats, "", [MemRead]>:$query,
+      Arg<Step_Floats, "", [MemRead]>:$key,
+      Arg<Step_Floats, "", [MemRead]>:$value,
+      Arg<Optional<Step_Floats>, "", [MemRead]>:$angles,
+      I64Attr:$layer, I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale,
+      Arg<Step_Floats, "", [MemWrite]>:$output);
+  let assemblyFormat = [{$query `,` $key `,` $value (`angles` $angles^)?
+      `layer` $layer `heads` $heads `kv_heads` $kv_heads `scale` $scale
+      `into` $output attr-dict `:` type(operands)}];
+  let hasVerifier = 1;
+}
+
+#endif // PICOLLM_STEP_TD

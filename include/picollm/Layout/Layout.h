@@ -1,0 +1,141 @@
+//===- Layout.h - the column-bit layout of a matrix -------------*- C++ -*-===//
+//
+// A matrix of rows x columns (y = W x) is a list of row panels over one shared
+// order of columns. A panel gives each run of stored columns (a segment) one
+// width in bits:
+//
+//   W[i][order[j]] ~ r_i * c_j * a_s * (2 q[i][j] - (2^b - 1))    1 <= b <= 8
+//   W[i][order[j]] ~ r_i * c_j * a_s * f16[i][j]                  b == 16
+//   W[i][order[j]] ~ 0                                            b == 0
+//
+// with j the stored position of a column, r_i the row scale, c_j the column
+// scale, a_s the scale of segment s that holds j, q an unsigned code of b bits.
+//
+// Bytes of one matrix, in this order, each part aligned to 64 bytes:
+//   order          u16[columns] (u32 where columns > 65536): input column of
+//                  stored column j
+//   column scales  f16[columns], in stored order
+//   per panel:
+//     segment scales  f32[segments]
+//     row scales      f16[stored rows]; stored rows = rows rounded up to 32
+//     tiles           stored rows / 32 tiles of tileBytes each
+//
+// A tile holds 32 rows: its segments in order, each cut into steps of 8
+// columns; a step of b bits takes 32 * b bytes. Within a step (row r of 32,
+// column k of 8):
+//   b in 1..3 (planes): for p in 0..b-1 a vector of 32 bytes; byte r holds bit
+//       p of the codes of row r: bit k of the byte is column k. (Low nibble:
+//       columns 0-3, high nibble: columns 4-7.)
+//   b in 4..8 (fields): eight unpacked vectors U[c][g], c = k / 4 in 0..1,
+//       g = r / 8 in 0..3, with byte 4 * (r % 8) + (k % 4) = the code. Stored:
+//       b == 8: U[0][0], U[0][1], .. U[1][3], 32 bytes each;
+//       b <  8: four vectors of low nibbles, L[c][h], h in 0..1, order
+//               L[0][0] L[0][1] L[1][0] L[1][1]: low nibble = bits 0-3 of
+//               U[c][h], high nibble = bits 0-3 of U[c][h + 2]; then for
+//       b >= 6: two vectors P[c]: field of two bits number g (bits 2g, 2g + 1)
+//               = bits 4-5 of U[c][g]; then for
+//       b odd:  one vector: bit 4 * c + g = bit b - 1 of U[c][g].
+//   b == 16: f16[8][32]: column k, then row r.
+// Padding rows hold code 0 (b <= 8) or 0.0 (b == 16) and row scale 0.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_LAYOUT_LAYOUT_H
+#define PICOLLM_LAYOUT_LAYOUT_H
+
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace picollm {
+
+/// Rows that one tile of packed weights holds.
+inline constexpr int64_t tileRows = 32;
+/// Columns that one step of packed weights holds; every segment is a multiple.
+inline constexpr int64_t stepColumns = 8;
+/// Stored columns that share one activation scale; a block never crosses a
+/// segment, the last block of a segment may be shorter.
+inline constexpr int64_t blockColumns = 128;
+/// Alignment in bytes of each part of a matrix in the weight file.
+inline constexpr int64_t partAlignment = 64;
+
+/// How an activation is encoded for a segment.
+enum class ActivationEncoding {
+  None,     ///< width 0: not read
+  Table4I8, ///< widths 1-3: per 4 columns 16 int8 sums of +-x
+  CodesI8,  ///< widths 4-8: int8 codes
+  F32,      ///< width 16
+};
+
+/// Neighbouring stored columns of equal width.
+struct Segment {
+  int64_t bits = 0;    ///< 0..8 or 16
+  int64_t columns = 0; ///< a positive multiple of stepColumns
+  bool operator==(const Segment &o) const {
+    return bits == o.bits && columns == o.columns;
+  }
+};
+
+/// Consecutive rows with one list of segments.
+struct Panel {
+  int64_t rows = 0;
+  std::vector<Segment> segments; ///< their columns sum to the matrix's columns
+  bool operator==(const Panel &o) const {
+    return rows == o.rows && segments == o.segments;
+  }
+};
+
+/// Where the parts of one panel lie, in bytes from the start of the matrix.
+struct PanelOffsets {
+  int64_t segmentScales = 0;
+  int64_t rowScales = 0;
+  int64_t tiles = 0;
+};
+
+struct MatrixLayout {
+  int64_t columns = 0;
+  std::vector<Panel> panels;
+
+  int64_t rows() const;
+  bool operator==(const MatrixLayout &o) const {
+    return columns == o.columns && panels == o.panels;
+  }
+};
+
+/// True for 0..8 and 16.
+bool isValidWidth(int64_t bits);
+
+/// The encoding of the activation that a segment of `bits` multiplies.
+ActivationEncoding encodingOfWidth(int64_t bits);
+
+/// Rows of a panel in the file: `rows` rounded up to tileRows.
+int64_t storedRows(int64_t rows);
+
+/// Bytes of one step of 8 columns by 32 rows.
+inline int64_t stepBytes(int64_t bits) { return 32 * bits; }
+
+/// Bytes of the segment within one tile.
+int64_t segmentTileBytes(const Segment &segment);
+
+/// Bytes of one tile of the panel, all segments.
+int64_t tileBytes(const Panel &panel);
+
+/// Bytes of an entry of the column order: 2, or 4 where columns > 65536.
+int64_t orderEntryBytes(int64_t columns);
+
+/// Offset in bytes of the column scales; the order is at 0.
+int64_t columnScalesOffset(const MatrixLayout &layout);
+
+/// Offsets of the parts of panel `panel`.
+PanelOffsets panelOffsets(const MatrixLayout &layout, size_t panel);
+
+/// Bytes of the whole matrix, a multiple of partAlignment.
+int64_t matrixBytes(const MatrixLayout &layout);
+
+/// Checks widths, multiples and sums; the error says which rule is broken.
+llvm::Error checkLayout(const MatrixLayout &layout);
+
+} // namespace picollm
+
+#endif // PICOLLM_LAYOUT_LAYOUT_H

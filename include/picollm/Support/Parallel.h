@@ -1,0 +1,24 @@
+//===- Parallel.h - the compiler's own threads ------------------*- C++ -*-===//
+
+#ifndef PICOLLM_SUPPORT_PARALLEL_H
+#define PICOLLM_SUPPORT_PARALLEL_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <cstdint>
+
+namespace picollm {
+
+/// Threads that parallelFor uses; 0 (the default) means one per core. Set by
+/// -j once at start.
+void setThreadCount(unsigned threads);
+unsigned getThreadCount();
+
+/// Calls body(i) for every i in [0, count), on several threads, in any order,
+/// and returns when all are done. The way work is cut never depends on the
+/// number of threads: that is the caller's choice of `count`, so results are
+/// equal for every -j. A parallelFor inside a body runs on the calling thread.
+void parallelFor(int64_t count, llvm::function_ref<void(int64_t)> body);
+
+} // namespace picollm
+
+#endif // PICOLLM_SUPPORT_PARALLEL_H

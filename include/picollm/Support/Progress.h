@@ -1,0 +1,40 @@
+//===- Progress.h - progress with time left on stderr -----------*- C++ -*-===//
+
+#ifndef PICOLLM_SUPPORT_PROGRESS_H
+#define PICOLLM_SUPPORT_PROGRESS_H
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace picollm {
+
+/// A line such as `quantize  12/30 layers  40 %  0:31 left` on stderr, rewritten
+/// in place on a terminal, printed once at the end elsewhere. Nothing is shown
+/// in the first two seconds of a stage, nor where progress was turned off.
+class Progress {
+public:
+  /// `total` pieces of work in units of `unit` ("layers", "texts").
+  Progress(std::string stage, int64_t total, std::string unit);
+  ~Progress();
+  Progress(const Progress &) = delete;
+  Progress &operator=(const Progress &) = delete;
+
+  /// `done` of the pieces are finished.
+  void update(int64_t done);
+
+  /// Turns all progress lines off (--quiet).
+  static void disable();
+
+private:
+  void draw(bool last);
+
+  std::string stage, unit;
+  int64_t total, done = 0;
+  std::chrono::steady_clock::time_point start, drawn;
+  bool shown = false;
+};
+
+} // namespace picollm
+
+#endif // PICOLLM_SUPPORT_PROGRESS_H

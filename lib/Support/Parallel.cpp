@@ -1,0 +1,41 @@
+//===- Parallel.cpp - the compiler's own threads --------------------------===//
+
+#include "picollm/Support/Parallel.h"
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+static unsigned requestedThreads = 0;
+static thread_local bool insideBody = false;
+
+void picollm::setThreadCount(unsigned threads) { requestedThreads = threads; }
+
+unsigned picollm::getThreadCount() {
+  if (requestedThreads)
+    return requestedThreads;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+void picollm::parallelFor(int64_t count,
+                          llvm::function_ref<void(int64_t)> body) {
+  int64_t threads = std::min<int64_t>(getThreadCount(), count);
+  if (threads <= 1 || insideBody) {
+    for (int64_t i = 0; i < count; ++i)
+      body(i);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  auto work = [&] {
+    insideBody = true;
+    for (int64_t i; (i = next.fetch_add(1)) < count;)
+      body(i);
+    insideBody = false;
+  };
+  std::vector<std::thread> pool;
+  for (int64_t t = 1; t < threads; ++t)
+    pool.emplace_back(work);
+  work();
+  for (std::thread &thread : pool)
+    thread.join();
+}

@@ -1,0 +1,79 @@
+/* The contract between a compiled model (lib<name>.so) and the runtime that
+ * executes it. Plain C, no dependency. Compiled code is generated against the
+ * offsets of these structs: a change here is a new PICOLLM_ABI_VERSION. */
+#ifndef PICOLLM_ABI_H
+#define PICOLLM_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PICOLLM_ABI_VERSION 1
+
+/* Bytes of a build id: the first 16 bytes of the SHA-256 of the weight file's
+ * content. Library and weight file carry the same one. */
+#define PICOLLM_BUILD_ID_BYTES 16
+
+/* What one step works on. Filled by the runtime, the same for every thread of
+ * the step, constant while the step runs. All memory is the runtime's. */
+typedef struct picollm_step_arguments {
+  const uint8_t *weights; /* first byte of the mapped weight file */
+  uint16_t *kv;           /* f16 [2: K, V][layer][kv_head][context][head_size] */
+  uint8_t *scratch;       /* scratch_bytes(token_count, threads), 64-aligned */
+  const int32_t *tokens;  /* token_count ids, each in [0, vocabulary) */
+  float *logits;          /* [token_count - logits_begin][vocabulary] */
+  int64_t token_count;    /* 1 for decode, more for prefill */
+  int64_t position;       /* of tokens[0]; position + token_count <= context */
+  int64_t context;        /* positions the KV cache has room for */
+  int64_t logits_begin;   /* logits are wanted for tokens[logits_begin..);
+                             token_count where none is wanted */
+  void *barrier;          /* passed to wait */
+  void (*wait)(void *barrier); /* returns once all threads have called it */
+} picollm_step_arguments;
+
+/* Every thread calls step with the same arguments and its own index; all of
+ * them run the whole step and meet at barriers. Results do not depend on the
+ * number of threads. */
+typedef void (*picollm_step_function)(const picollm_step_arguments *arguments,
+                                      int32_t thread, int32_t threads);
+
+/* One instruction-set variant of the same step. */
+typedef struct picollm_variant {
+  const char *cpu_features; /* needed: LLVM feature names, comma-separated, as
+                               "avx2,f16c,fma"; "" needs none */
+  picollm_step_function step;
+} picollm_variant;
+
+/* What picollm_<name>_model() returns: constant data of the library. */
+typedef struct picollm_compiled_model {
+  uint32_t abi_version;  /* PICOLLM_ABI_VERSION; always the first member */
+  uint32_t struct_bytes; /* sizeof(picollm_compiled_model) */
+  const char *name;
+  const char *architecture; /* as in the model file, for example "llama" */
+  uint8_t build_id[PICOLLM_BUILD_ID_BYTES];
+  uint64_t weights_bytes; /* size of the weight file */
+  int64_t vocabulary;     /* logits per token */
+  int64_t context;        /* positions the model was trained for */
+  int64_t layers;
+  int64_t embedding;
+  int64_t kv_heads;
+  int64_t head_size;
+  uint64_t (*kv_bytes)(int64_t context);
+  uint64_t (*scratch_bytes)(int64_t tokens, int32_t threads);
+  const picollm_variant *variants; /* best first; the runtime takes the first
+                                      that the CPU can run */
+  int64_t variant_count;
+} picollm_compiled_model;
+
+typedef const picollm_compiled_model *(*picollm_model_function)(void);
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+static_assert(sizeof(picollm_step_arguments) == 88, "generated code indexes it");
+static_assert(sizeof(picollm_compiled_model) == 128, "generated code fills it");
+#endif
+
+#endif /* PICOLLM_ABI_H */
