@@ -1,0 +1,80 @@
+//===- Attention.h - the attention function a step calls --------*- C++ -*-===//
+//
+// The contract between the generated step and the attention object. Both sides
+// use plain C types only; the object is one-threaded, allocates nothing from a
+// heap and imports at most memcpy, memset and memmove.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_ATTENTION_ATTENTION_H
+#define PICOLLM_ATTENTION_ATTENTION_H
+
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <string>
+
+namespace picollm {
+
+/// Keys and values are read in pieces of this many positions. Pieces are
+/// merged in ascending order, so results depend on nothing but the inputs.
+constexpr int64_t kAttentionPiecePositions = 256;
+
+/// Query tokens are worked on in blocks of this many.
+constexpr int64_t kAttentionBlockTokens = 64;
+
+/// What one attention function is made for: the query heads that share one
+/// KV head.
+struct AttentionShape {
+  int64_t headSize = 0; ///< a multiple of 4 in [4, 512]
+  int64_t group = 0;    ///< query heads per KV head, in [1, 64]
+};
+
+/// What it is compiled for.
+struct AttentionTarget {
+  std::string triple; ///< LLVM triple, as "x86_64-unknown-linux-gnu"
+  /// LLVM feature names, comma-separated, each with or without a leading '+',
+  /// as "avx2,f16c,fma"; "" is the baseline of the triple.
+  std::string features;
+};
+
+/// The function of one shape and target, called once per KV head and block of
+/// query tokens:
+///
+///   q        [tokens][group][headSize] f32, after RoPE, `qTokenStride` floats
+///            from one token to the next; heads lie one after the other
+///   k, v     f16 [context][headSize] of this layer and KV head; positions
+///            [0, position + tokens) are filled and finite, the rest is not
+///            read
+///   position of the first token; token t attends to [0, position + t]
+///   tokens   >= 1
+///   out      [tokens][group][headSize] f32, `outTokenStride` floats from one
+///            token to the next; must not overlap any other operand
+///   scale    of the scores, usually 1 / sqrt(headSize)
+///   workspace attentionWorkspaceFloats(shape) floats, 64-byte aligned, not
+///            shared with another thread
+///
+/// Strides are below 2^31. A call equals, bit for bit, the calls for its blocks
+/// of kAttentionBlockTokens tokens: a step may hand out (KV head, block) pairs
+/// to its threads. A block of one token takes another path (decode) than longer
+/// ones (prefill); the two agree to a relative 1e-5 of the largest output.
+using AttentionFunction = void (*)(const float *q, int64_t qTokenStride,
+                                   const uint16_t *k, const uint16_t *v,
+                                   int64_t position, int64_t tokens, float *out,
+                                   int64_t outTokenStride, float scale,
+                                   float *workspace);
+
+/// Size of the workspace of one call, in floats; a multiple of 16. The same for
+/// every target.
+int64_t attentionWorkspaceFloats(const AttentionShape &shape);
+
+/// Symbol of the function, hidden in its object, as
+/// "picollm_attention_d64_g3_avx2_f16c_fma": two targets for which the object
+/// is the same have the same name. Fails for a shape or target that
+/// buildAttention refuses.
+llvm::Expected<std::string>
+attentionFunctionName(const AttentionShape &shape,
+                      const AttentionTarget &target);
+
+} // namespace picollm
+
+#endif // PICOLLM_ATTENTION_ATTENTION_H
