@@ -1,0 +1,173 @@
+//===- Attention.cpp - causal grouped-query attention ---------------------===//
+
+#include "picollm/Reference/MatrixProduct.h"
+#include "picollm/Reference/Ops.h"
+#include "picollm/Support/Parallel.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace picollm;
+
+// Queries of one tile: its scores are queryTile x positions floats.
+static constexpr int64_t queryTile = 128;
+
+float picollm::roundToHalf(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) // NaN
+    return x;
+  if (magnitude < 0x38800000) {
+    // Below 2^-14 halves are multiples of 2^-24, as floats are in [0.5, 1).
+    float rounded = (std::fabs(x) + 0.5f) - 0.5f;
+    return std::copysign(rounded, x);
+  }
+  magnitude += 0x0fff + ((magnitude >> 13) & 1); // to even at bit 13
+  magnitude &= 0xffffe000;
+  if (magnitude >= 0x47800000) // 65536
+    return std::copysign(std::numeric_limits<float>::infinity(), x);
+  bits = (bits & 0x80000000) | magnitude;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+void LayerCache::truncate(int64_t count) {
+  for (Matrix *m : {&keys, &values}) {
+    m->rows = std::min(m->rows, count);
+    m->data.resize(m->rows * m->columns);
+  }
+}
+
+void LayerCache::append(const float *key, const float *value, int64_t count,
+                        int64_t columns) {
+  auto appendTo = [&](Matrix &matrix, const float *rows) {
+    matrix.columns = columns;
+    matrix.data.resize((matrix.rows + count) * columns);
+    std::transform(rows, rows + count * columns, matrix.row(matrix.rows),
+                   roundToHalf);
+    matrix.rows += count;
+  };
+  appendTo(keys, key);
+  appendTo(values, value);
+}
+
+/// In place: softmax of row[0 .. length), zeros up to `width`.
+static void softmax(float *row, int64_t length, int64_t width) {
+  float top = *std::max_element(row, row + length);
+  double sum = 0;
+  for (int64_t p = 0; p < length; ++p) {
+    row[p] = std::exp(row[p] - top);
+    sum += row[p];
+  }
+  float inverse = 1 / sum;
+  for (int64_t p = 0; p < length; ++p)
+    row[p] *= inverse;
+  std::fill(row + length, row + width, 0.0f);
+}
+
+/// Probabilities of `count` queries of one head, the first at `position`:
+/// count x width, width = position + count.
+static void probabilities(const float *query, int64_t queryStride,
+                          int64_t count, int64_t position, const float *key,
+                          int64_t keyStride, const AttentionShape &shape,
+                          float *scores) {
+  int64_t width = position + count;
+  multiply(count, width, shape.headSize, shape.scale, {query, queryStride},
+           {key, keyStride, /*transposed=*/true}, 0, scores, width);
+  for (int64_t i = 0; i < count; ++i)
+    softmax(scores + i * width, position + i + 1, width);
+}
+
+static void attendTile(const AttentionSpan &span, const AttentionShape &shape,
+                       int64_t head, int64_t first) {
+  int64_t count = std::min(queryTile, span.rows - first);
+  int64_t position = span.position + first, width = position + count;
+  int64_t stride = shape.heads * shape.headSize;
+  int64_t kvStride = shape.kvHeads * shape.headSize;
+  int64_t kvOffset = head / (shape.heads / shape.kvHeads) * shape.headSize;
+  int64_t offset = first * stride + head * shape.headSize;
+  std::vector<float> scores(count * width);
+  probabilities(span.query + offset, stride, count, position,
+                span.cache->keys.row(0) + kvOffset, kvStride, shape,
+                scores.data());
+  multiply(count, shape.headSize, width, 1, {scores.data(), width},
+           {span.cache->values.row(0) + kvOffset, kvStride}, 0,
+           span.result + offset, stride);
+}
+
+void picollm::attend(llvm::ArrayRef<AttentionSpan> spans,
+                     const AttentionShape &shape) {
+  struct Tile {
+    const AttentionSpan *span;
+    int64_t head, first;
+  };
+  std::vector<Tile> tiles;
+  for (const AttentionSpan &span : spans)
+    for (int64_t head = 0; head < shape.heads; ++head)
+      for (int64_t first = 0; first < span.rows; first += queryTile)
+        tiles.push_back({&span, head, first});
+  parallelFor(tiles.size(), [&](int64_t i) {
+    attendTile(*tiles[i].span, shape, tiles[i].head, tiles[i].first);
+  });
+}
+
+Matrix picollm::attention(const Matrix &query, const Matrix &key,
+                          const Matrix &value, const AttentionShape &shape) {
+  LayerCache cache;
+  cache.append(key.row(0), value.row(0), key.rows, key.columns);
+  Matrix result(query.rows, query.columns);
+  attend(AttentionSpan{query.row(0), query.rows, 0, &cache, result.row(0)},
+         shape);
+  return result;
+}
+
+/// Adds the gradients of one query head; P are the probabilities:
+/// dV = P^T d, dP = d V^T, dS = P * (dP - rowsum(dP * P)),
+/// dQ = scale dS K, dK = scale dS^T Q.
+static void attentionHeadVjp(const Matrix &query, const LayerCache &cache,
+                             const AttentionShape &shape, int64_t head,
+                             const Matrix &d, AttentionGradient &gradient) {
+  int64_t size = shape.headSize, tokens = query.rows;
+  int64_t stride = query.columns, kvStride = cache.keys.columns;
+  int64_t q = head * size, kv = head / (shape.heads / shape.kvHeads) * size;
+  const float *key = cache.keys.row(0) + kv;
+  const float *value = cache.values.row(0) + kv;
+  Matrix p(tokens, tokens), dS(tokens, tokens);
+  probabilities(query.row(0) + q, stride, tokens, 0, key, kvStride, shape,
+                p.row(0));
+  multiply(tokens, size, tokens, 1, {p.row(0), tokens, true},
+           {d.row(0) + q, stride}, 1, gradient.value.row(0) + kv, kvStride);
+  multiply(tokens, tokens, size, 1, {d.row(0) + q, stride},
+           {value, kvStride, true}, 0, dS.row(0), tokens);
+  for (int64_t t = 0; t < tokens; ++t) {
+    double dot = 0;
+    for (int64_t s = 0; s <= t; ++s)
+      dot += double(p.row(t)[s]) * dS.row(t)[s];
+    for (int64_t s = 0; s < tokens; ++s)
+      dS.row(t)[s] = p.row(t)[s] * (dS.row(t)[s] - dot);
+  }
+  multiply(tokens, size, tokens, shape.scale, {dS.row(0), tokens},
+           {key, kvStride}, 0, gradient.query.row(0) + q, stride);
+  multiply(tokens, size, tokens, shape.scale, {dS.row(0), tokens, true},
+           {query.row(0) + q, stride}, 1, gradient.key.row(0) + kv, kvStride);
+}
+
+AttentionGradient picollm::attentionVjp(const Matrix &query, const Matrix &key,
+                                        const Matrix &value,
+                                        const AttentionShape &shape,
+                                        const Matrix &d) {
+  LayerCache cache;
+  cache.append(key.row(0), value.row(0), key.rows, key.columns);
+  AttentionGradient gradient{Matrix(query.rows, query.columns),
+                             Matrix(key.rows, key.columns),
+                             Matrix(value.rows, value.columns)};
+  // Query heads of one KV head add into the same gradient: one after another.
+  int64_t group = shape.heads / shape.kvHeads;
+  parallelFor(shape.kvHeads, [&](int64_t kv) {
+    for (int64_t head = kv * group; head < (kv + 1) * group; ++head)
+      attentionHeadVjp(query, cache, shape, head, d, gradient);
+  });
+  return gradient;
+}

@@ -1,0 +1,80 @@
+//===- Linear.cpp - products with weights ---------------------------------===//
+
+#include "picollm/Reference/MatrixProduct.h"
+#include "picollm/Reference/Ops.h"
+#include "picollm/Support/Parallel.h"
+#include <algorithm>
+#include <mutex>
+
+using namespace picollm;
+
+// Tokens of one tile. Constants, so that sums never depend on the threads.
+static constexpr int64_t tokenTile = 256;
+
+static int64_t tilesOf(int64_t size, int64_t tile) {
+  return (size + tile - 1) / tile;
+}
+
+/// y[first .. first + count) of tokens, outputs [row, row + rows).
+static void linearTile(const Matrix &x, int64_t first, const float *weight,
+                       int64_t row, int64_t rows, Matrix &y) {
+  int64_t count = std::min(tokenTile, x.rows - first);
+  multiply(count, rows, x.columns, 1, {x.row(first), x.columns},
+           {weight, x.columns, /*transposed=*/true}, 0, y.row(first) + row,
+           y.columns);
+}
+
+Matrix picollm::linear(const Matrix &x, const Matrix &weight) {
+  Matrix y(x.rows, weight.rows);
+  int64_t tokenTiles = tilesOf(x.rows, tokenTile);
+  int64_t rowTiles = tilesOf(weight.rows, linearTileRows);
+  parallelFor(tokenTiles * rowTiles, [&](int64_t i) {
+    int64_t row = i / tokenTiles * linearTileRows;
+    linearTile(x, i % tokenTiles * tokenTile, weight.row(row), row,
+               std::min(linearTileRows, weight.rows - row), y);
+  });
+  return y;
+}
+
+llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
+                                       WeightRows weight) {
+  Matrix y(x.rows, rows);
+  std::mutex mutex;
+  llvm::Error failure = llvm::Error::success();
+  parallelFor(tilesOf(rows, linearTileRows), [&](int64_t i) {
+    int64_t row = i * linearTileRows;
+    int64_t count = std::min(linearTileRows, rows - row);
+    std::vector<float> scratch(count * x.columns);
+    llvm::Expected<const float *> tile = weight(row, count, scratch.data());
+    if (!tile) {
+      std::lock_guard<std::mutex> lock(mutex);
+      failure = llvm::joinErrors(std::move(failure), tile.takeError());
+      return;
+    }
+    for (int64_t first = 0; first < x.rows; first += tokenTile)
+      linearTile(x, first, *tile, row, count, y);
+  });
+  if (failure)
+    return std::move(failure);
+  return y;
+}
+
+LinearGradient picollm::linearVjp(const Matrix &x, const Matrix &weight,
+                                  const Matrix &d) {
+  // dx = d W, dW = d^T x.
+  LinearGradient gradient{Matrix(x.rows, x.columns),
+                          Matrix(weight.rows, weight.columns)};
+  parallelFor(tilesOf(x.rows, tokenTile), [&](int64_t i) {
+    int64_t first = i * tokenTile;
+    multiply(std::min(tokenTile, x.rows - first), x.columns, weight.rows, 1,
+             {d.row(first), d.columns}, {weight.row(0), weight.columns}, 0,
+             gradient.input.row(first), x.columns);
+  });
+  parallelFor(tilesOf(weight.rows, linearTileRows), [&](int64_t i) {
+    int64_t row = i * linearTileRows;
+    multiply(std::min(linearTileRows, weight.rows - row), x.columns, x.rows, 1,
+             {d.row(0) + row, d.columns, /*transposed=*/true},
+             {x.row(0), x.columns}, 0, gradient.weight.row(row), x.columns);
+  });
+  return gradient;
+}
