@@ -40,6 +40,8 @@ def Layout_MatrixType : Layout_Type<"Matrix", "matrix"> {
     ::picollm::MatrixLayout getLayout() const;
     static MatrixType get(::mlir::MLIRContext *context,
                           const ::picollm::MatrixLayout &layout);
+    /// The type of an activation encoded for this matrix.
+    ::picollm::layout::ActivationType getActivationType() const;
   }];
 }
 
@@ -51,7 +53,7 @@ def Layout_ActivationType : Layout_Type<"Activation", "activation"> {
     number of tokens. Encodings: `none` (width 0), `table4_i8` (widths 1-3),
     `codes_i8` (4-8), `f32` (16). `matrix.getActivationType()` derives it.
   }];
-  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$panels);
+  let parameters = (ins ArrayRefParameter<"::picollm::layout::EncodedPanelAttr">:$panels);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
@@ -63,6 +65,7 @@ def Layout_EncodedPanelAttr : AttrDef<Layout_Dialect, "EncodedPanel"> {
       ArrayRefParameter<"::picollm::ActivationEncoding">:$encodings,
       ArrayRefParameter<"int64_t">:$columns);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
 }
 
 class Layout_Op<string mnemonic, list<Trait> traits = []>

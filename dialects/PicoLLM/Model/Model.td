@@ -19,6 +19,11 @@ def Model_Dialect : Dialect {
 
 //===-- Attributes --------------------------------------------------------===//
 
+// Printed with escapes, so that any file name survives a round trip.
+def Model_String : StringRefParameter<> {
+  let printer = "$_printer.printString($_self)";
+}
+
 def Model_WeightRefAttr : AttrDef<Model_Dialect, "WeightRef"> {
   let mnemonic = "weight_ref";
   let summary = "bytes of a tensor in a file outside the IR";
@@ -28,9 +33,9 @@ def Model_WeightRefAttr : AttrDef<Model_Dialect, "WeightRef"> {
     `f16`, `bf16`, `q4_1`, ..., or `packed` for a mixed-bit matrix); `hash` is
     the SHA-256 of the bytes in hexadecimal, or empty where unknown.
   }];
-  let parameters = (ins StringRefParameter<>:$file, "int64_t":$offset,
-                        "int64_t":$size, StringRefParameter<>:$encoding,
-                        StringRefParameter<>:$hash);
+  let parameters = (ins Model_String:$file, "int64_t":$offset,
+                        "int64_t":$size, Model_String:$encoding,
+                        Model_String:$hash);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -38,9 +43,9 @@ def Model_WeightRefAttr : AttrDef<Model_Dialect, "WeightRef"> {
 def Model_ConfigAttr : AttrDef<Model_Dialect, "Config"> {
   let mnemonic = "config";
   let summary = "the shape of a model; module attribute `picollm.config`";
-  let parameters = (ins StringRefParameter<>:$name,
-                        StringRefParameter<>:$architecture,
-                        "int64_t":$vocabulary, "int64_t":$context,
+  let parameters = (ins Model_String:$name,
+                        Model_String:$architecture,
+                        "int64_t":$vocabulary, "int64_t":$context_length,
                         "int64_t":$layers, "int64_t":$embedding,
                         "int64_t":$heads, "int64_t":$kv_heads,
                         "int64_t":$head_size);
@@ -73,7 +78,10 @@ def Model_GateFunctionAttr : EnumAttr<Model_Dialect, Model_GateFunction, "gate">
 //===-- Types of operands --------------------------------------------------===//
 
 def Model_Tokens : 1DTensorOf<[I32]>;       // tensor<?xi32>
-def Model_Activation : 2DTensorOf<[F32]>;   // tensor<?xNxf32>
+// tensor<?xNxf32>: a row per token.
+def Model_Activation : ConfinedType<2DTensorOf<[F32]>, [CPred<
+    "!::llvm::cast<::mlir::ShapedType>($_self).isDynamicDim(1)">],
+    "2D tensor of f32 with a static number of columns">;
 
 //===-- Ops -----------------------------------------------------------------===//
 
@@ -130,7 +138,6 @@ def Model_RotaryOp : Model_Op<"rotary", [Pure, AllTypesMatch<["input", "result"]
   let assemblyFormat = [{$input `,` $positions `heads` $heads `rotation` $rotation
       attr-dict `:` type($input) `,` type($positions)}];
   let hasVerifier = 1;
-  let hasFolder = 1;
 }
 
 def Model_AttentionOp : Model_Op<"attention", [
@@ -174,7 +181,8 @@ def Model_WantedOp : Model_Op<"wanted", [Pure, AllTypesMatch<["input", "result"]
   let summary = "the rows of the tokens whose logits the caller wants";
   let description = [{
     The caller of the model names the first token whose logits it wants; the
-    result holds that row and all later ones.
+    result holds that row and all later ones, so a second `wanted` changes
+    nothing.
   }];
   let arguments = (ins Model_Activation:$input);
   let results = (outs Model_Activation:$result);

@@ -4,6 +4,7 @@
 #define PICOLLM_STEP_TD
 
 include "PicoLLM/Layout/LayoutDialect.td"
+include "PicoLLM/Step/StepEnums.td"
 
 def Step_Dialect : Dialect {
   let name = "picollm_step";
@@ -20,14 +21,6 @@ def Step_Bytes : MemRefRankOf<[I8], [2]>;
 def Step_Tokens : MemRefRankOf<[I32], [1]>;
 def Step_Buffer : AnyTypeOf<[Step_Floats, Step_Bytes]>;
 
-def Step_Epilogue : I32EnumAttr<"Epilogue", "what a linear does with its sums", [
-    I32EnumAttrCase<"Store", 0, "store">,
-    I32EnumAttrCase<"Add", 1, "add">,
-    I32EnumAttrCase<"SiLU", 2, "silu">,
-    I32EnumAttrCase<"GeLUTanh", 3, "gelu_tanh">]> {
-  let cppNamespace = "::picollm::step";
-  let genSpecializedAttr = 0;
-}
 def Step_EpilogueAttr : EnumAttr<Step_Dialect, Step_Epilogue, "epilogue">;
 
 class Step_Op<string mnemonic, list<Trait> traits = []>
@@ -37,11 +30,15 @@ def Step_ProgramOp : Step_Op<"program", [Symbol, IsolatedFromAbove,
     SingleBlock, NoTerminator]> {
   let summary = "the step as one list of ops that every thread runs";
   let description = [{
+    `picollm_step.program @step(%tokens: memref<?xi32>, %logits:
+    memref<?x32xf32>) {...}`, with `scratch 640` before the body once the
+    buffers have offsets: scratch bytes per token, a multiple of 64.
     Block arguments: tokens memref<?xi32> and logits memref<?xVxf32> (a row per
     wanted token). Threads share all buffers; an op divides its work among the
     threads and gives no order between them: only `barrier` does.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name);
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       OptionalAttr<I64Attr>:$scratch_bytes_per_token);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -56,6 +53,10 @@ def Step_BufferOp : Step_Op<"buffer", [MemoryEffects<[MemAlloc]>]> {
   let arguments = (ins OptionalAttr<I64Attr>:$offset);
   let results = (outs Step_Buffer:$result);
   let assemblyFormat = "(`at` $offset^)? attr-dict `:` type($result)";
+  let extraClassDeclaration = [{
+    /// Bytes of one token's row.
+    int64_t getBytesPerToken();
+  }];
   let hasVerifier = 1;
 }
 

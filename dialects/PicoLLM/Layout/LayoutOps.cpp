@@ -1,0 +1,117 @@
+//===- LayoutOps.cpp - rules of the ops of the picollm_layout dialect -----===//
+//
+// Every message ends with the label of the rule in dialects/SPEC.md.
+//
+//===----------------------------------------------------------------------===//
+
+#include "PicoLLM/Layout/LayoutDialect.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace picollm;
+using namespace picollm::layout;
+
+#define GET_OP_CLASSES
+#include "PicoLLM/Layout/LayoutOps.cpp.inc"
+
+static int64_t rowsOf(Value value) {
+  return cast<ShapedType>(value.getType()).getDimSize(0);
+}
+
+static int64_t columnsOf(Value value) {
+  return cast<ShapedType>(value.getType()).getDimSize(1);
+}
+
+/// The type of the picollm_layout.weight that `symbol` names.
+static FailureOr<MatrixType> matrixType(Operation *op,
+                                        SymbolTableCollection &symbols,
+                                        FlatSymbolRefAttr symbol,
+                                        StringRef label) {
+  auto matrix = symbols.lookupNearestSymbolFrom<MatrixOp>(op, symbol);
+  auto type = matrix ? dyn_cast<MatrixType>(matrix.getType()) : MatrixType();
+  if (!type)
+    return op->emitOpError()
+           << "names " << symbol << ", expected a picollm_layout.weight ("
+           << label << ")";
+  return type;
+}
+
+LogicalResult MatrixOp::verify() {
+  auto type = dyn_cast<MatrixType>(getType());
+  if (!type)
+    return emitOpError() << "has type " << getType()
+                         << ", expected a !picollm_layout.matrix "
+                            "(layout_weight_c1)";
+  if (getRef().getEncoding() != "packed")
+    return emitOpError() << "refers to bytes in " << getRef().getEncoding()
+                         << ", expected packed (layout_weight_c2)";
+  if (getRef().getOffset() % partAlignment)
+    return emitOpError() << "starts at byte " << getRef().getOffset()
+                         << ", expected a multiple of " << partAlignment
+                         << " (layout_weight_c3)";
+  int64_t bytes = matrixBytes(type.getLayout());
+  if (getRef().getSize() != bytes)
+    return emitOpError() << "refers to " << getRef().getSize()
+                         << " bytes, expected " << bytes
+                         << " for its type (layout_weight_c4)";
+  if (getSources().size() != type.getPanels().size())
+    return emitOpError() << "has " << getSources().size() << " sources and "
+                         << type.getPanels().size()
+                         << " panels, expected one for each "
+                            "(layout_weight_c5)";
+  return success();
+}
+
+LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type =
+      matrixType(*this, symbols, getWeightAttr(), "layout_embedding_c1");
+  if (failed(type))
+    return failure();
+  if (columnsOf(getResult()) != type->getColumns())
+    return emitOpError() << "has " << columnsOf(getResult())
+                         << " result columns, expected the matrix's "
+                         << type->getColumns() << " (layout_embedding_c2)";
+  if (rowsOf(getTokens()) != rowsOf(getResult()))
+    return emitOpError(
+        "needs as many result rows as tokens (layout_embedding_c3)");
+  return success();
+}
+
+LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type = matrixType(*this, symbols, getWeightAttr(), "layout_encode_c1");
+  if (failed(type))
+    return failure();
+  if (columnsOf(getInput()) != type->getColumns())
+    return emitOpError() << "has " << columnsOf(getInput())
+                         << " input columns, expected the matrix's "
+                         << type->getColumns() << " (layout_encode_c2)";
+  if (getResult().getType() != type->getActivationType())
+    return emitOpError() << "has a result of " << getResult().getType()
+                         << ", expected " << type->getActivationType()
+                         << " for its matrix (layout_encode_c3)";
+  return success();
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type = matrixType(*this, symbols, getWeightAttr(), "layout_linear_c1");
+  if (failed(type))
+    return failure();
+  if (getInput().getType() != type->getActivationType())
+    return emitOpError() << "has an input of " << getInput().getType()
+                         << ", expected " << type->getActivationType()
+                         << " for its matrix (layout_linear_c2)";
+  if (getNumResults() != type->getPanels().size())
+    return emitOpError() << "has " << getNumResults() << " results, expected "
+                         << type->getPanels().size()
+                         << ", one for each panel (layout_linear_c3)";
+  for (auto [result, panel] : llvm::zip_equal(getResults(), type->getPanels()))
+    if (columnsOf(result) != panel.getRows())
+      return emitOpError() << "has a result of " << columnsOf(result)
+                           << " columns, expected the panel's "
+                           << panel.getRows() << " rows (layout_linear_c4)";
+  for (Value result : getResults())
+    if (rowsOf(result) != rowsOf(getResults().front()))
+      return emitOpError(
+          "has results of different numbers of tokens (layout_linear_c5)");
+  return success();
+}

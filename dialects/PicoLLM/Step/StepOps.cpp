@@ -1,0 +1,214 @@
+//===- StepOps.cpp - rules of the ops of the picollm_step dialect ---------===//
+//
+// Every message ends with the label of the rule in dialects/SPEC.md.
+//
+//===----------------------------------------------------------------------===//
+
+#include "PicoLLM/Step/Step.h"
+#include "mlir/IR/Builders.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace picollm;
+using namespace picollm::step;
+using picollm::layout::MatrixType;
+
+#define GET_OP_CLASSES
+#include "PicoLLM/Step/StepOps.cpp.inc"
+
+static int64_t columnsOf(Value value) {
+  return cast<MemRefType>(value.getType()).getDimSize(1);
+}
+
+/// The type of the picollm_layout.weight that `symbol` names.
+static FailureOr<MatrixType> matrixType(Operation *op,
+                                        SymbolTableCollection &symbols,
+                                        FlatSymbolRefAttr symbol,
+                                        StringRef label) {
+  auto matrix = symbols.lookupNearestSymbolFrom<layout::MatrixOp>(op, symbol);
+  auto type = matrix ? dyn_cast<MatrixType>(matrix.getType()) : MatrixType();
+  if (!type)
+    return op->emitOpError()
+           << "names " << symbol << ", expected a picollm_layout.weight ("
+           << label << ")";
+  return type;
+}
+
+LogicalResult ProgramOp::verify() {
+  auto arguments = getBody().getArguments();
+  auto tokens = arguments.size() == 2
+                    ? dyn_cast<MemRefType>(arguments[0].getType())
+                    : MemRefType();
+  auto logits =
+      tokens ? dyn_cast<MemRefType>(arguments[1].getType()) : MemRefType();
+  if (!logits || tokens.getRank() != 1 || !tokens.isDynamicDim(0) ||
+      !tokens.getElementType().isInteger(32) || logits.getRank() != 2 ||
+      !logits.isDynamicDim(0) || logits.isDynamicDim(1) ||
+      !logits.getElementType().isF32())
+    return emitOpError("needs two arguments, memref<?xi32> of tokens and "
+                       "memref<?xVxf32> of logits (step_program_c1)");
+  std::optional<int64_t> scratch = getScratchBytesPerToken();
+  if (!scratch)
+    return success();
+  if (*scratch < 0 || *scratch % partAlignment)
+    return emitOpError() << "has " << *scratch
+                         << " bytes of scratch per token, expected a multiple "
+                            "of 64 (step_program_c2)";
+  for (BufferOp buffer : getBody().getOps<BufferOp>()) {
+    if (!buffer.getOffset())
+      return buffer.emitOpError("needs an offset in a program with scratch "
+                                "bytes (step_program_c3)");
+    int64_t end = *buffer.getOffset() + buffer.getBytesPerToken();
+    if (end > *scratch)
+      return buffer.emitOpError()
+             << "ends at byte " << end << " per token, expected at most the "
+             << "program's " << *scratch << " (step_program_c3)";
+  }
+  return success();
+}
+
+int64_t BufferOp::getBytesPerToken() {
+  auto type = cast<MemRefType>(getResult().getType());
+  return type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+}
+
+LogicalResult BufferOp::verify() {
+  auto type = cast<MemRefType>(getResult().getType());
+  if (!type.isDynamicDim(0) || type.isDynamicDim(1) ||
+      !type.getLayout().isIdentity())
+    return emitOpError() << "has type " << type
+                         << ", expected a dynamic number of tokens by a static "
+                            "number of elements (step_buffer_c1)";
+  if (getOffset() &&
+      (static_cast<int64_t>(*getOffset()) < 0 || *getOffset() % partAlignment))
+    return emitOpError() << "starts at byte "
+                         << static_cast<int64_t>(*getOffset())
+                         << " per token, expected a multiple of 64 "
+                            "(step_buffer_c2)";
+  return success();
+}
+
+LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type = matrixType(*this, symbols, getWeightAttr(), "step_embedding_c1");
+  if (failed(type))
+    return failure();
+  if (columnsOf(getOutput()) != type->getColumns())
+    return emitOpError() << "has " << columnsOf(getOutput())
+                         << " output columns, expected the matrix's "
+                         << type->getColumns() << " (step_embedding_c2)";
+  return success();
+}
+
+LogicalResult EncodeOp::verify() {
+  if (getNorm().has_value() != getEpsilon().has_value())
+    return emitOpError("needs norm and epsilon together (step_encode_c4)");
+  if (!getEpsilon())
+    return success();
+  double epsilon = getEpsilon()->convertToDouble();
+  if (!std::isfinite(epsilon) || epsilon < 0)
+    return emitOpError() << "has epsilon " << epsilon
+                         << ", expected a finite number >= 0 (step_encode_c4)";
+  return success();
+}
+
+LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type = matrixType(*this, symbols, getWeightAttr(), "step_encode_c1");
+  if (failed(type))
+    return failure();
+  if (columnsOf(getInput()) != type->getColumns())
+    return emitOpError() << "has " << columnsOf(getInput())
+                         << " input columns, expected the matrix's "
+                         << type->getColumns() << " (step_encode_c2)";
+  if (!getNormAttr())
+    return success();
+  auto norm =
+      symbols.lookupNearestSymbolFrom<model::WeightOp>(*this, getNormAttr());
+  auto normType =
+      norm ? dyn_cast<RankedTensorType>(norm.getType()) : RankedTensorType();
+  if (!normType || normType.getRank() != 1 ||
+      normType.getDimSize(0) != type->getColumns() ||
+      norm.getRef().getEncoding() != "f32")
+    return emitOpError() << "names norm " << getNormAttr()
+                         << ", expected a picollm.weight of "
+                         << type->getColumns()
+                         << " numbers stored as f32 (step_encode_c5)";
+  return success();
+}
+
+/// `add`, `silu` and `gelu_tanh` have one output; the last two join two panels.
+static LogicalResult verifyEpilogue(LinearOp op, MatrixType type) {
+  auto panels = type.getPanels();
+  Epilogue epilogue = op.getEpilogue();
+  bool gated = epilogue == Epilogue::SiLU || epilogue == Epilogue::GeLUTanh;
+  if (epilogue == Epilogue::Add && panels.size() != 1)
+    return op.emitOpError() << "adds and has " << panels.size()
+                            << " panels, expected one (step_linear_c3)";
+  if (gated &&
+      (panels.size() != 2 || panels[0].getRows() != panels[1].getRows()))
+    return op.emitOpError("joins gate and up, expected two panels of equal "
+                          "rows (step_linear_c3)");
+  size_t outputs = gated ? 1 : panels.size();
+  if (op.getOutputs().size() != outputs)
+    return op.emitOpError()
+           << "has " << op.getOutputs().size() << " outputs, expected "
+           << outputs << " (step_linear_c4)";
+  for (auto [output, panel] : llvm::zip(op.getOutputs(), panels))
+    if (columnsOf(output) != panel.getRows())
+      return op.emitOpError() << "has an output of " << columnsOf(output)
+                              << " columns, expected the panel's "
+                              << panel.getRows() << " rows (step_linear_c5)";
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  for (auto [i, output] : llvm::enumerate(getOutputs()))
+    for (Value other : getOutputs().drop_front(i + 1))
+      if (output == other)
+        return emitOpError("has the same output twice (step_linear_c6)");
+  return success();
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto type = matrixType(*this, symbols, getWeightAttr(), "step_linear_c1");
+  if (failed(type))
+    return failure();
+  return verifyEpilogue(*this, *type);
+}
+
+LogicalResult RotationOp::verify() {
+  int64_t headSize = 2 * getRotation().getFrequencies().size();
+  if (columnsOf(getOutput()) != headSize)
+    return emitOpError() << "has " << columnsOf(getOutput())
+                         << " output columns, expected " << headSize
+                         << ", two for each frequency (step_rotation_c1)";
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  if (static_cast<int64_t>(getLayer()) < 0)
+    return emitOpError("has a negative layer (step_attention_c1)");
+  if (kvHeads <= 0 || heads <= 0 || heads % kvHeads)
+    return emitOpError() << "has " << heads << " heads and " << kvHeads
+                         << " KV heads, expected a positive multiple "
+                            "(step_attention_c2)";
+  int64_t headSize = columnsOf(getQuery()) / heads;
+  if (columnsOf(getQuery()) != heads * headSize ||
+      columnsOf(getOutput()) != heads * headSize ||
+      columnsOf(getKey()) != kvHeads * headSize ||
+      columnsOf(getValue()) != kvHeads * headSize)
+    return emitOpError() << "has " << columnsOf(getQuery()) << ", "
+                         << columnsOf(getKey()) << ", " << columnsOf(getValue())
+                         << " and " << columnsOf(getOutput())
+                         << " columns of query, key, value and output, "
+                            "expected heads of one size (step_attention_c3)";
+  if (getAngles() && columnsOf(getAngles()) != headSize)
+    return emitOpError() << "has " << columnsOf(getAngles())
+                         << " columns of angles, expected the head's "
+                         << headSize << " (step_attention_c4)";
+  double scale = getScale().convertToDouble();
+  if (!std::isfinite(scale) || scale <= 0)
+    return emitOpError() << "has scale " << scale
+                         << ", expected a positive number (step_attention_c5)";
+  return success();
+}
