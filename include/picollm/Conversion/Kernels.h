@@ -1,0 +1,64 @@
+//===- Kernels.h - the table of dot kernels ---------------------*- C++ -*-===//
+//
+// Names of generated functions are sentences:
+//
+//   dot_<family>_b<bits>_<encoding>_r32_t<tokens>_<isa>
+//       one segment of one tile of 32 rows for 1 or 4 tokens, for example
+//       dot_planes_b3_table4_i8_r32_t1_avx2
+//   linear_<epilogue>_<columns>_<number>_<isa>   driver of one distinct layout
+//   encode[_norm]_<columns>_<number>_<isa>       encoder of one distinct layout
+//   encode_{codes_i8,table4_i8,f32}_<isa>        one block (f32: one segment)
+//   embedding_<columns>_<number>_<isa>           look-up in one distinct layout
+//   decode_b<bits>_<isa>                         one row of one segment
+//   rotation_<number>_<isa>, attention_<number>_<isa>
+//   step_<isa>                                   the whole step
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_CONVERSION_KERNELS_H
+#define PICOLLM_CONVERSION_KERNELS_H
+
+#include "picollm/Conversion/InstructionSet.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+#include <vector>
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace picollm {
+
+/// One inner kernel. Its C signature:
+///   void kernel(const uint8_t *weights,  // the segment within a tile
+///               const uint8_t *values,   // of token 0, see EncodedActivation.h
+///               const float *scales, const int32_t *sums,
+///               int64_t columns,         // of the segment
+///               int64_t stride,          // bytes from a token to the next
+///               float *sums_of_rows);    // [tokens][32], added to
+/// Weights and values are 32-byte aligned, the rows' sums 32-byte aligned.
+struct DotKernel {
+  int64_t bits = 0;   ///< 1..8 or 16
+  int64_t tokens = 1; ///< 1 or 4
+  InstructionSet isa = InstructionSet::Portable;
+
+  std::string name() const;
+};
+
+/// Every dot kernel there is for `isa`.
+std::vector<DotKernel> dotKernels(InstructionSet isa);
+
+/// The kernel's function in `module`, generated at the first call. Private.
+mlir::func::FuncOp getDotKernel(mlir::ModuleOp module, const DotKernel &kernel);
+
+/// Adds the conversions from func, scf, vector and arith to the LLVM dialect.
+void addConversionsToLLVM(mlir::OpPassManager &manager);
+
+/// After these conversions: private functions become internal, functions of
+/// an instruction set get its target features, dot kernels stay calls.
+void setFunctionAttributes(mlir::ModuleOp module);
+
+} // namespace picollm
+
+#endif // PICOLLM_CONVERSION_KERNELS_H

@@ -1,0 +1,162 @@
+//===- Fields.cpp - widths 4-8: fields and multiply-add -------------------===//
+//
+// An unpacked vector U[c][g] holds columns 4c .. 4c + 3 of rows 8g .. 8g + 7, a
+// row in each 32 bits, so one broadcast of 4 codes multiplies 8 rows and no sum
+// across lanes is left at the end. Products of pairs are added in int16 for as
+// many multiply-adds as cannot overflow, then in int32. Per block:
+//   sum (2 q - (2^b - 1)) code = 2 I - (2^b - 1) sum(code),  I = sum q code
+// Width 8 takes q - 128, which is signed: 2 I + sum(code).
+//
+//===----------------------------------------------------------------------===//
+
+#include "../ISA.h"
+#include "Dot.h"
+#include "picollm/Layout/Layout.h"
+
+using namespace picollm;
+
+namespace {
+
+/// One pass over a block for some of the four groups of 8 rows.
+class FieldsPass {
+public:
+  FieldsPass(KernelBuilder &k, int64_t bits, int64_t tokens,
+             llvm::ArrayRef<int64_t> groups, Value stride)
+      : k(k), bits(bits), tokens(tokens), groups(groups), stride(stride) {}
+
+  /// Multiply-adds whose sum fits int16: 2 * (2^b - 1) * 127 each.
+  int64_t safeMultiplyAdds() const {
+    return bits == 8 ? 1 : 32767 / (2 * ((1 << bits) - 1) * 127);
+  }
+  /// Steps between two widenings.
+  int64_t groupSteps() const { return std::max<int64_t>(1, safeMultiplyAdds() / 2); }
+
+  /// Adds `steps` steps to sums (i32 x 8, [tokens][groups]).
+  Values accumulate(Value weights, Value codes, int64_t steps,
+                    mlir::ValueRange sums);
+
+private:
+  Value unpack(Value weights, int64_t c, int64_t g);
+  Value shifted(Value a, int64_t left);
+
+  KernelBuilder &k;
+  int64_t bits, tokens;
+  llvm::ArrayRef<int64_t> groups;
+  Value stride;
+};
+
+} // namespace
+
+/// Bytes shifted by whole words: bits that cross bytes must be masked off.
+Value FieldsPass::shifted(Value a, int64_t left) {
+  if (left == 0)
+    return a;
+  Value words = k.bitcast(a, k.vec(16, k.i16));
+  words = left > 0 ? k.shiftLeft(words, left) : k.shiftRight(words, -left);
+  return k.bitcast(words, k.vec(32, k.i8));
+}
+
+/// U[c][g] of the step at `weights`; see Layout.h for the places of the bits.
+Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
+  auto vector = [&](int64_t number) {
+    return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
+  };
+  if (bits == 8)
+    return k.bitXor(vector(4 * c + g), k.constant(k.vec(32, k.i8), 0x80));
+  Value u = k.bitAnd(shifted(vector(2 * c + g % 2), g < 2 ? 0 : -4), 15);
+  if (bits >= 6)
+    u = k.bitOr(u, k.bitAnd(shifted(vector(4 + c), 4 - 2 * g), 0x30));
+  if (bits % 2)
+    u = k.bitOr(u, k.bitAnd(shifted(vector(bits >= 6 ? 6 : 4),
+                                    bits - 1 - (4 * c + g)),
+                            int64_t(1) << (bits - 1)));
+  return u;
+}
+
+Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
+                              mlir::ValueRange sums) {
+  const InstructionHooks &hooks = hooksOf(k.isa);
+  Values next(sums), words(next.size());
+  auto widen = [&](size_t i) {
+    next[i] = k.add(next[i], hooks.addPairs(k, words[i]));
+    words[i] = Value();
+  };
+  int64_t done = 0;
+  for (int64_t s = 0; s < steps; ++s)
+    for (int64_t c : {0, 1}) {
+      Values u;
+      for (int64_t g : groups)
+        u.push_back(unpack(k.at(weights, s * stepBytes(bits)), c, g));
+      Value token = k.at(codes, s * stepColumns + 4 * c);
+      ++done;
+      for (int64_t t = 0; t < tokens; ++t) {
+        if (t)
+          token = k.at(token, stride);
+        Value four = k.bitcast(k.splat(k.load(k.i32, token, 4), 8),
+                               k.vec(32, k.i8));
+        for (size_t g = 0; g < groups.size(); ++g) {
+          size_t i = t * groups.size() + g;
+          Value products = bits == 8 ? hooks.multiplySignedPairs(k, u[g], four)
+                                     : hooks.multiplyPairs(k, u[g], four);
+          words[i] = words[i] ? k.add(words[i], products) : products;
+          if (done % safeMultiplyAdds() == 0)
+            widen(i);
+        }
+      }
+    }
+  for (size_t i = 0; i < words.size(); ++i)
+    if (words[i])
+      widen(i);
+  return next;
+}
+
+static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
+                     llvm::ArrayRef<int64_t> groups, const DotArguments &a,
+                     Value begin) {
+  FieldsPass pass(k, bits, tokens, groups, a.stride);
+  Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
+  Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
+  Value codes = k.at(a.values, begin);
+  auto body = [&](int64_t steps) {
+    return [&, steps](Value column, mlir::ValueRange current) {
+      return pass.accumulate(k.at(weights, k.mul(column, k.index(4 * bits))),
+                             k.at(codes, column), steps, current);
+    };
+  };
+  Type ints = k.vec(8, k.i32);
+  Values sums(tokens * groups.size(), k.constant(ints, 0));
+  int64_t width = pass.groupSteps() * stepColumns;
+  Value middle = k.sub(length, k.rem(length, k.index(width)));
+  sums = k.loop(k.index(0), middle, width, sums, body(pass.groupSteps()));
+  if (pass.groupSteps() > 1)
+    sums = k.loop(middle, length, stepColumns, sums, body(1));
+
+  Value offset = k.div(begin, k.index(blockColumns / 4));
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (t)
+      offset = k.add(offset, a.stride);
+    Value scale = k.load(k.f32, k.at(a.scales, offset), 4);
+    Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
+    int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
+    Value correction =
+        k.splat(k.mul(codeSum, k.constant(k.i32, factor)), 8);
+    for (size_t g = 0; g < groups.size(); ++g)
+      addBlock(k, a, t, groups[g],
+               k.add(k.shiftLeft(sums[t * groups.size() + g], 1), correction),
+               scale);
+  }
+}
+
+void picollm::emitFields(KernelBuilder &k, int64_t bits, int64_t tokens,
+                         const DotArguments &a) {
+  // Four tokens times four groups of sums do not fit 16 registers: two passes.
+  llvm::SmallVector<llvm::SmallVector<int64_t>> passes;
+  if (tokens == 1)
+    passes = {{0, 1, 2, 3}};
+  else
+    passes = {{0, 2}, {1, 3}};
+  k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {
+    for (llvm::ArrayRef<int64_t> groups : passes)
+      emitPass(k, bits, tokens, groups, a, begin);
+  });
+}

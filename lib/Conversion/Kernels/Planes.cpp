@@ -1,0 +1,89 @@
+//===- Planes.cpp - widths 1-3: bit planes and table look-up --------------===//
+//
+// A byte of a plane holds one row: 4 columns in its low nibble, 4 in its high
+// one. Each nibble is looked up in the table of its 4 columns, for 32 rows at
+// once; the two results of a row are made neighbours and added in int16 with
+// the plane's weight 2^p by the multiply-add of pairs. A block has 16 steps, so
+// a row's sum is at most 16 * 2 * 127 * 7 = 28448: int16 holds a whole block.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../ISA.h"
+#include "Dot.h"
+#include "picollm/Layout/Layout.h"
+
+using namespace picollm;
+
+/// Steps whose code is laid out one after the other; measured on AVX2.
+static constexpr int64_t unroll = 4;
+
+/// Lanes that bring the low (0) or high (1) 8 bytes of each 16 of two vectors
+/// together in pairs, as the unpack instructions of x86.
+static llvm::SmallVector<int64_t> interleave(int64_t half) {
+  llvm::SmallVector<int64_t> lanes;
+  for (int64_t base : {0, 16})
+    for (int64_t i = 0; i < 8; ++i) {
+      lanes.push_back(base + 8 * half + i);
+      lanes.push_back(base + 8 * half + i + 32);
+    }
+  return lanes;
+}
+
+/// One step: `sums` are, per token, int16 sums of rows 0-7 and 16-23, then of
+/// rows 8-15 and 24-31.
+static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
+                   Value stride, mlir::ValueRange sums) {
+  const InstructionHooks &hooks = hooksOf(k.isa);
+  Type bytes = k.vec(32, k.i8);
+  Values next(sums), nibbles;
+  for (int64_t p = 0; p < bits; ++p) {
+    Value plane = k.load(bytes, k.at(weights, 32 * p), 32);
+    nibbles.push_back(k.bitAnd(plane, 15));
+    nibbles.push_back(k.shiftRight(plane, 4));
+  }
+  for (size_t t = 0; t < sums.size() / 2; ++t) {
+    if (t)
+      tables = k.at(tables, stride);
+    Values low = hooks.loadTable(k, tables);
+    Values high = hooks.loadTable(k, k.at(tables, 16));
+    for (int64_t p = 0; p < bits; ++p) {
+      Value a = hooks.lookUp(k, low, nibbles[2 * p]);
+      Value c = hooks.lookUp(k, high, nibbles[2 * p + 1]);
+      Value weight = k.constant(bytes, int64_t(1) << p);
+      for (int64_t half : {0, 1}) {
+        Value pairs = k.shuffle(a, c, interleave(half));
+        next[2 * t + half] = k.add(next[2 * t + half],
+                                   hooks.multiplyPairs(k, weight, pairs));
+      }
+    }
+  }
+  return next;
+}
+
+void picollm::emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
+                         const DotArguments &a) {
+  k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {
+    Value length =
+        k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
+    Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
+    Value tables = k.at(a.values, k.mul(begin, k.index(4)));
+    Values zeros(2 * tokens, k.constant(k.vec(16, k.i16), 0));
+    Values sums = k.unrolledLoop(
+        k.index(0), length, stepColumns, unroll, zeros,
+        [&](Value column, mlir::ValueRange current) {
+          return step(k, bits, k.at(weights, k.mul(column, k.index(4 * bits))),
+                      k.at(tables, k.mul(column, k.index(4))), a.stride,
+                      current);
+        });
+    Value scales = k.at(a.scales, k.div(begin, k.index(blockColumns / 4)));
+    for (int64_t t = 0; t < tokens; ++t) {
+      if (t)
+        scales = k.at(scales, a.stride);
+      Value scale = k.load(k.f32, scales, 4);
+      for (int64_t group = 0; group < 4; ++group) {
+        Value words = k.slice(sums[2 * t + group % 2], group / 2 * 8, 8);
+        addBlock(k, a, t, group, k.signExtend(words, k.vec(8, k.i32)), scale);
+      }
+    }
+  });
+}
