@@ -1,0 +1,245 @@
+/* picollm.h - runs a language model that picollm-compile has compiled.
+ *
+ *     picollm_error error;
+ *     picollm_model *model = NULL;
+ *     picollm_session *session = NULL;
+ *     if (picollm_model_load("smol", NULL, &model, &error) ||
+ *         picollm_session_create(model, NULL, &session, &error) ||
+ *         picollm_generate(session, "The capital of France is", 24, NULL,
+ *                          print, NULL, NULL, &error))
+ *       fprintf(stderr, "%s\n", error.message);
+ *     picollm_session_free(session);
+ *     picollm_model_free(model);
+ *
+ * Models are immutable: any number of threads may use one at a time. A session
+ * is one conversation: it owns its context and its threads, and is used by one
+ * thread of the caller at a time. Several sessions may run at once.
+ *
+ * Every function that can fail returns a picollm_status. On failure it fills
+ * the caller's picollm_error (may be NULL) with one sentence and leaves its
+ * results unset; on success the error is not touched. Options are structs of
+ * which all zero, or a NULL pointer, means the defaults. All text is UTF-8,
+ * paths too. */
+#ifndef PICOLLM_H
+#define PICOLLM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A compiled model: its code, its weights (mapped) and its tokenizer. */
+typedef struct picollm_model picollm_model;
+/* One conversation with a model: KV cache, scratch memory, threads. */
+typedef struct picollm_session picollm_session;
+
+typedef enum picollm_status {
+  PICOLLM_OK = 0,
+  PICOLLM_INVALID_ARGUMENT = 1, /* an argument is outside its range */
+  PICOLLM_NOT_FOUND = 2,        /* a file or folder is missing or unreadable */
+  PICOLLM_DAMAGED_FILE = 3, /* a file is truncated or not what it should be */
+  PICOLLM_MISMATCH = 4,     /* files of different compilations or versions */
+  PICOLLM_UNSUPPORTED_CPU = 5, /* the CPU lacks instructions that are needed */
+  PICOLLM_OUT_OF_MEMORY = 6,
+  PICOLLM_CONTEXT_FULL = 7, /* the tokens do not fit the rest of the context */
+  PICOLLM_SYSTEM_ERROR = 8  /* the operating system refused something else */
+} picollm_status;
+
+/* Owned by the caller, any storage; no function keeps a pointer to it. */
+typedef struct picollm_error {
+  int code;          /* a picollm_status */
+  char message[512]; /* one sentence, terminated; cut where it is longer */
+} picollm_error;
+
+/* A static string, such as "context full"; "unknown status" for any other
+ * number. */
+const char *picollm_status_string(int status);
+
+/* The version of this runtime, "major.minor.patch"; static. */
+const char *picollm_version(void);
+
+/* ---- Models ------------------------------------------------------------ */
+
+typedef struct picollm_model_options {
+  int verify; /* nonzero: also do what picollm_model_verify does */
+} picollm_model_options;
+
+/* Loads the compiled model in `directory`: its only <name>.weights and, beside
+ * it, the library and <name>.tokenizer. Checks headers, sizes, versions, the
+ * CPU and that library and weights belong together. The weight file is mapped,
+ * so it must not be changed while the model exists.
+ *
+ * The library's code runs in this process: load only models that you trust as
+ * you would a program.
+ *
+ * On success *model is the caller's, to be freed by picollm_model_free. */
+picollm_status picollm_model_load(const char *directory,
+                                  const picollm_model_options *options,
+                                  picollm_model **model, picollm_error *error);
+
+struct picollm_compiled_model; /* picollm/abi.h */
+
+/* As picollm_model_load for a model whose library is linked into the program
+ * and whose files are in memory: `compiled` is what picollm_<name>_model()
+ * returns, `weights` (64-byte aligned) the bytes of its weight file,
+ * `tokenizer` the bytes of its tokenizer file. The caller keeps ownership of
+ * all three and keeps them unchanged until the model is freed. `tokenizer`
+ * may be NULL: then nothing that takes or gives text works, and tokens are
+ * still run by picollm_forward. */
+picollm_status
+picollm_model_from_compiled(const struct picollm_compiled_model *compiled,
+                            const void *weights, size_t weights_bytes,
+                            const void *tokenizer, size_t tokenizer_bytes,
+                            const picollm_model_options *options,
+                            picollm_model **model, picollm_error *error);
+
+/* Frees the model. All its sessions must have been freed. NULL is allowed. */
+void picollm_model_free(picollm_model *model);
+
+/* Reads the whole weight file and compares its SHA-256 with the one in its
+ * header: PICOLLM_DAMAGED_FILE where they differ. */
+picollm_status picollm_model_verify(const picollm_model *model,
+                                    picollm_error *error);
+
+/* Strings belong to the model. */
+const char *picollm_model_name(const picollm_model *model);
+const char *picollm_model_architecture(const picollm_model *model);
+/* What the code in use needs of the CPU: LLVM feature names with commas
+ * between them; empty for portable code. */
+const char *picollm_model_cpu_features(const picollm_model *model);
+/* Positions that the model was trained for. */
+int64_t picollm_model_context(const picollm_model *model);
+/* Logits per token; token ids are below it. */
+int64_t picollm_model_vocabulary(const picollm_model *model);
+int64_t picollm_model_layers(const picollm_model *model);
+int64_t picollm_model_embedding(const picollm_model *model);
+/* Size of the weight file. */
+uint64_t picollm_model_weights_bytes(const picollm_model *model);
+/* Bytes that the KV cache of a session with that many positions takes. */
+uint64_t picollm_model_kv_bytes(const picollm_model *model, int64_t context);
+
+/* ---- Text and tokens ---------------------------------------------------- */
+
+/* Splits `text` (`length` bytes, valid UTF-8 or not) into token ids. With
+ * `parse_special`, spellings of control tokens such as "<|im_start|>" become
+ * these tokens; without, they are text like any other. With `add_bos`, the
+ * text begins with the model's begin token if the model asks for one.
+ *
+ * *count becomes the number of tokens of the whole text; the first `capacity`
+ * of them are written to `tokens`, the caller's array, which may be NULL where
+ * capacity is 0. */
+picollm_status picollm_tokenize(const picollm_model *model, const char *text,
+                                size_t length, int parse_special, int add_bos,
+                                int32_t *tokens, size_t capacity, size_t *count,
+                                picollm_error *error);
+
+/* The bytes that a token stands for: not terminated, perhaps part of a UTF-8
+ * sequence, the spelling for a control token. They belong to the model. */
+picollm_status picollm_token_bytes(const picollm_model *model, int32_t token,
+                                   const char **bytes, size_t *length,
+                                   picollm_error *error);
+
+/* Nonzero if the model ends its text with this token. */
+int picollm_token_ends_text(const picollm_model *model, int32_t token);
+
+/* ---- Sessions ----------------------------------------------------------- */
+
+typedef struct picollm_session_options {
+  int64_t context_length; /* positions of the KV cache, at most the model's; 0:
+                             the model's, at most 8192 */
+  int32_t threads;        /* 1..256; 0: one per physical core that this process
+                             may use */
+} picollm_session_options;
+
+/* Creates a session that refers to `model`, which must outlive it. On success
+ * *session is the caller's, to be freed by picollm_session_free. Results do
+ * not depend on the number of threads. */
+picollm_status picollm_session_create(const picollm_model *model,
+                                      const picollm_session_options *options,
+                                      picollm_session **session,
+                                      picollm_error *error);
+
+/* Ends the session's threads and frees its memory. NULL is allowed. */
+void picollm_session_free(picollm_session *session);
+
+/* Empties the context; the next token is again the first. */
+void picollm_session_reset(picollm_session *session);
+
+/* Tokens in the context, and how many it has room for. */
+int64_t picollm_session_position(const picollm_session *session);
+int64_t picollm_session_context(const picollm_session *session);
+int32_t picollm_session_threads(const picollm_session *session);
+
+/* Appends `count` tokens to the context and writes the logits of
+ * tokens[logits_from..count), each of them picollm_model_vocabulary floats, to
+ * `logits`, the caller's array of [count - logits_from][vocabulary].
+ * 0 <= logits_from <= count; with logits_from == count none are computed and
+ * `logits` may be NULL. Nothing is appended on failure. */
+picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
+                               size_t count, size_t logits_from, float *logits,
+                               picollm_error *error);
+
+/* ---- Generation --------------------------------------------------------- */
+
+typedef struct picollm_generate_options {
+  int64_t max_tokens; /* tokens to generate at most; 0: until the model ends its
+                         text or the context is full */
+  double temperature; /* >= 0; 0: always the most probable token */
+  double top_p;       /* 0 < top_p <= 1: draw from the smallest set of most
+                         probable tokens whose probabilities reach it; 0: 1 */
+  int64_t top_k;      /* draw from so many most probable tokens; 0: all */
+  uint64_t seed;      /* the same seed gives the same text on every platform */
+  int parse_special;  /* as for picollm_tokenize, for the prompt */
+  const char *const *stop; /* end the text before any of these strings, which
+                              are not delivered; the caller's, used during
+                              the call only */
+  size_t stop_count;
+} picollm_generate_options;
+
+typedef enum picollm_end {
+  PICOLLM_END_OF_TEXT = 0,     /* the model ended its text */
+  PICOLLM_END_TOKEN_LIMIT = 1, /* max_tokens reached */
+  PICOLLM_END_CONTEXT_FULL = 2,
+  PICOLLM_END_STOP_STRING = 3, /* one of the stop strings appeared */
+  PICOLLM_END_STOPPED = 4      /* the callback asked for it */
+} picollm_end;
+
+/* Such as "end of text"; static. */
+const char *picollm_end_string(int end);
+
+typedef struct picollm_generate_result {
+  int64_t prompt_tokens;
+  int64_t completion_tokens; /* without the token that ends the text */
+  picollm_end end;
+  double prompt_seconds;     /* until the first token was known */
+  double completion_seconds; /* from then on */
+} picollm_generate_result;
+
+/* Receives the text as it comes: `length` bytes that are whole UTF-8 sequences
+ * (bytes that are not UTF-8 arrive as U+FFFD), valid during the call only, not
+ * terminated. Also called with length 0 after each part of the prompt and
+ * after a token that completes no text. Nonzero ends the generation.
+ * It must not use the session. */
+typedef int (*picollm_stream)(const char *text, size_t length, void *user);
+
+/* Appends the prompt (`length` bytes) to the context, preceded by the model's
+ * begin token if the context is empty and the model asks for one, then
+ * generates. `stream` and `result` may be NULL. The generated tokens stay in
+ * the context, so a next call continues the conversation.
+ *
+ * Fails with PICOLLM_CONTEXT_FULL, the context unchanged, if the prompt is
+ * longer than the rest of the context. */
+picollm_status picollm_generate(picollm_session *session, const char *prompt,
+                                size_t length,
+                                const picollm_generate_options *options,
+                                picollm_stream stream, void *user,
+                                picollm_generate_result *result,
+                                picollm_error *error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* PICOLLM_H */
