@@ -1,0 +1,53 @@
+//===- TokenizerFile.h - a checked view of a tokenizer file -----*- C++ -*-===//
+
+#ifndef PICOLLM_RUNTIME_TOKENIZERFILE_H
+#define PICOLLM_RUNTIME_TOKENIZERFILE_H
+
+#include "picollm/tokenizer_file.h"
+#include <cstddef>
+#include <string>
+
+namespace picollm {
+
+/// An array inside the file, which the caller of open() owns.
+template <typename T> struct TableView {
+  const T *data = nullptr;
+  size_t count = 0;
+
+  const T &operator[](size_t index) const { return data[index]; }
+  const T *begin() const { return data; }
+  const T *end() const { return data + count; }
+};
+
+/// The sections of a tokenizer file. After open() has succeeded every index in
+/// them is in range, every hash table has a power of two of slots, and the
+/// piece offsets rise.
+struct TokenizerFile {
+  picollm_tokenizer_file_header header;
+  TableView<uint32_t> pieceOffsets;
+  TableView<char> pieces;
+  TableView<uint8_t> kinds;
+  TableView<uint32_t> byteTokens;
+  TableView<picollm_tokenizer_merge> merges;
+  TableView<uint32_t> words;
+  TableView<uint32_t> specials;
+  TableView<uint32_t> endTokens;
+  TableView<uint16_t> classPages;
+  TableView<uint8_t> classBlocks;
+  TableView<picollm_tokenizer_stage> stages;
+  TableView<uint16_t> transitions;
+  TableView<char> chatTemplate;
+
+  /// Checks `size` bytes at `data`, which must be aligned to 8 bytes and
+  /// outlive this view. Returns what is wrong with them, empty if nothing is.
+  std::string open(const void *data, size_t size);
+
+private:
+  std::string bindSections(const char *data, size_t size);
+  std::string checkTokens() const;
+  std::string checkSplitter() const;
+};
+
+} // namespace picollm
+
+#endif // PICOLLM_RUNTIME_TOKENIZERFILE_H
