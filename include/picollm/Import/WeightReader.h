@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace picollm {
 
@@ -19,8 +20,8 @@ namespace picollm {
 struct WeightSource {
   std::string name; ///< for messages
   std::string file;
-  int64_t offset = 0; ///< bytes
-  int64_t size = 0;   ///< bytes
+  int64_t offset = 0;   ///< bytes
+  int64_t size = 0;     ///< bytes
   std::string encoding; ///< "f32", "f16", "bf16", "q4_1", ... in lower case
   int64_t rows = 0;
   int64_t columns = 0;

@@ -1,0 +1,88 @@
+//===- ModelFile.h - a model as its file describes it -----------*- C++ -*-===//
+//
+// What every file format is brought to before a model is built from it. A new
+// format is one file that implements ModelFile and one line in the table of
+// formats in ModelFile.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_IMPORT_MODELFILE_H
+#define PICOLLM_IMPORT_MODELFILE_H
+
+#include "picollm/Import/TokenizerData.h"
+#include "picollm/Import/WeightReader.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace picollm {
+
+/// How the angles of rotary embeddings are stretched to long contexts.
+enum class RotaryScaling {
+  None,
+  Linear, ///< positions divided by factor
+  YaRN,   ///< Peng et al., arXiv 2309.00071
+};
+
+/// Parameters of rotary embeddings. Tables of factors per frequency (Llama 3)
+/// are the tensor "rope_freqs.weight".
+struct RotaryDescription {
+  int64_t dimensions = 0; ///< rotated elements of a head
+  double base = 10000;
+  RotaryScaling scaling = RotaryScaling::None;
+  double factor = 1;
+  double attentionFactor = 1;  ///< on top of what YaRN prescribes
+  double betaFast = 32;        ///< YaRN: rotations above which nothing changes
+  double betaSlow = 1;         ///< YaRN: rotations below which all is stretched
+  int64_t originalContext = 0; ///< YaRN: the context before stretching
+  /// The rows of q and k of each head are interleaved pairs (GGUF's Llama)
+  /// rather than halves; see picollm.weight.
+  bool interleaved = false;
+};
+
+/// The numbers that shape a model. Every count is positive and at most 2^31;
+/// heads is a multiple of kvHeads.
+struct ModelDescription {
+  std::string name; ///< may be empty
+  int64_t vocabulary = 0;
+  int64_t context = 0; ///< positions that the model was trained for
+  int64_t layers = 0;
+  int64_t embedding = 0;
+  int64_t feedForward = 0;
+  int64_t heads = 0;
+  int64_t kvHeads = 0;
+  int64_t headSize = 0;
+  int64_t experts = 0; ///< 0: dense
+  double normEpsilon = 0;
+  double attentionScale = 0; ///< 0: 1 / sqrt(headSize)
+  RotaryDescription rotary;
+};
+
+/// An open model file. Tensors go by the names that GGUF gives them
+/// ("token_embd.weight", "blk.0.attn_q.weight", "output_norm.weight"), in every
+/// format.
+class ModelFile {
+public:
+  virtual ~ModelFile();
+
+  /// For messages.
+  virtual llvm::StringRef path() const = 0;
+  /// The family of the model, which chooses its builder: "llama".
+  virtual llvm::StringRef architecture() const = 0;
+  virtual llvm::Expected<ModelDescription> describe() const = 0;
+  /// Its `model` is empty where the file holds no tokenizer.
+  virtual llvm::Expected<TokenizerData> readTokenizer() const = 0;
+  /// Nothing if there is no such tensor. Tensors of more than two dimensions
+  /// are given with all but the contiguous one as rows.
+  virtual std::optional<WeightSource>
+  findTensor(llvm::StringRef name) const = 0;
+  virtual std::vector<std::string> tensorNames() const = 0;
+};
+
+/// Opens a model file of any known format. Errors are one sentence.
+llvm::Expected<std::unique_ptr<ModelFile>> openModelFile(llvm::StringRef path);
+
+} // namespace picollm
+
+#endif // PICOLLM_IMPORT_MODELFILE_H

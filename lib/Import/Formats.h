@@ -1,0 +1,15 @@
+//===- Formats.h - openers of the file formats ------------------*- C++ -*-===//
+
+#ifndef PICOLLM_LIB_IMPORT_FORMATS_H
+#define PICOLLM_LIB_IMPORT_FORMATS_H
+
+#include "picollm/Import/ModelFile.h"
+
+namespace picollm {
+
+bool isGGUF(llvm::StringRef start);
+llvm::Expected<std::unique_ptr<ModelFile>> openGGUFModel(llvm::StringRef path);
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_IMPORT_FORMATS_H
