@@ -53,7 +53,7 @@ struct AttentionTarget {
 ///   workspace attentionWorkspaceFloats(shape) floats, 64-byte aligned, not
 ///            shared with another thread
 ///
-/// Strides are below 2^31. A call equals, bit for bit, the calls for its blocks
+/// Strides are below 2^24 floats. A call equals, bit for bit, the calls for its blocks
 /// of kAttentionBlockTokens tokens: a step may hand out (KV head, block) pairs
 /// to its threads. A block of one token takes another path (decode) than longer
 /// ones (prefill); the two agree to a relative 1e-5 of the largest output.

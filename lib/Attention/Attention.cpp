@@ -1,0 +1,56 @@
+//===- Attention.cpp - shapes, names and workspace ------------------------===//
+
+#include "picollm/Attention/Attention.h"
+#include "HalideTarget.h"
+#include "StateLayout.h"
+
+using namespace llvm;
+
+namespace picollm {
+
+using namespace attention;
+
+static_assert(kAttentionPiecePositions == kPiece);
+static_assert(kAttentionBlockTokens == kBlockTokens);
+
+Error attention::checkShape(const AttentionShape &shape) {
+  if (shape.headSize < 4 || shape.headSize > 512 || shape.headSize % 4)
+    return createStringError(
+        "attention: the head size must be a multiple of 4 in [4, 512], found " +
+        Twine(shape.headSize));
+  if (shape.group < 1 || shape.group > 64)
+    return createStringError("attention: the number of query heads per KV head "
+                             "must be in [1, 64], found " +
+                             Twine(shape.group));
+  return Error::success();
+}
+
+WorkspaceLayout attention::workspaceLayout(const AttentionShape &shape) {
+  const int64_t rows =
+      roundUp(kBlockTokens * static_cast<int>(shape.group), kRowPadding);
+  auto aligned = [](int64_t floats) { return (floats + 15) / 16 * 16; };
+  WorkspaceLayout layout;
+  layout.state = aligned(rows * shape.headSize);
+  layout.keys = layout.state + aligned(rows * (shape.headSize + kStateExtra));
+  layout.values = layout.keys + kPiece * shape.headSize;
+  layout.total = layout.values + kPiece * shape.headSize;
+  return layout;
+}
+
+int64_t attentionWorkspaceFloats(const AttentionShape &shape) {
+  return workspaceLayout(shape).total;
+}
+
+Expected<std::string> attentionFunctionName(const AttentionShape &shape,
+                                            const AttentionTarget &target) {
+  if (Error error = checkShape(shape))
+    return std::move(error);
+  Expected<HalideTarget> halide = selectHalideTarget(target);
+  if (!halide)
+    return halide.takeError();
+  return ("picollm_attention_d" + Twine(shape.headSize) + "_g" +
+          Twine(shape.group) + "_" + halide->suffix)
+      .str();
+}
+
+} // namespace picollm

@@ -1,0 +1,62 @@
+//===- Kernels.h - what the attention generators share ----------*- C++ -*-===//
+//
+// The attention function (Attention.h) is a loop over pieces of the context
+// around five Halide functions:
+//
+//   pack     queries of a block -> rows [rows][D], scaled for base-2 exponents
+//   decode   rows x one piece of K and V -> state, for one query token
+//   prepare  one piece of K and V -> f32 operands of `prefill`
+//   prefill  rows x a prepared piece -> state, for a block of query tokens
+//   finish   state -> outputs
+//
+// D is the head size. A row is one query: row = token * group + head. The state
+// of a row is D sums of weighted values, then the running maximum m and the
+// running sum l of the online softmax (Milakov & Gimelshein 2018, "Online
+// normalizer calculation for softmax"; FlashAttention's merge of pieces).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_ATTENTION_GENERATOR_KERNELS_H
+#define PICOLLM_ATTENTION_GENERATOR_KERNELS_H
+
+#include "../StateLayout.h"
+#include "Halide.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace picollm::attention {
+
+/// Stands for minus infinity: LLVM is told that there are no infinities.
+constexpr float kNoScore = -3.0e38f;
+
+/// 2^x for x <= 0, relative error below 1e-7; 2^-126 below -126.
+Halide::Expr exp2NonPositive(Halide::Expr x);
+
+/// f32 of a finite f16, by the instruction where the target has one.
+Halide::Expr fromF16(Halide::Expr half, const Halide::Target &target);
+
+/// Largest power of two up to the target's vector that divides `extent`.
+int vectorLanes(int extent, const Halide::Target &target);
+
+/// Largest divisor of `value` that is at most `limit`.
+int largestDivisor(int value, int limit);
+
+/// The extents of a dense matrix [rows][columns], so that no stride is read at
+/// run time. Columns come first in Halide.
+template <typename BufferParam>
+void constrainMatrix(BufferParam &buffer, int columns, int rowStride) {
+  buffer.dim(0).set_bounds(0, columns);
+  buffer.dim(1).set_min(0).set_stride(rowStride);
+}
+
+/// The two parameters that every kernel has.
+template <typename Kernel> class AttentionKernel : public Halide::Generator<Kernel> {
+public:
+  Halide::GeneratorParam<int> headSize{"head_size", 64};
+  Halide::GeneratorParam<int> group{"group", 1};
+};
+
+} // namespace picollm::attention
+
+#endif // PICOLLM_ATTENTION_GENERATOR_KERNELS_H

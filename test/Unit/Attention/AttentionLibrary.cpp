@@ -1,0 +1,93 @@
+//===- AttentionLibrary.cpp - an attention object that can be called ------===//
+
+#include "AttentionLibrary.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/TargetParser/Host.h"
+#include <cstdlib>
+#include <dlfcn.h>
+
+using namespace llvm;
+
+namespace picollm {
+
+namespace {
+/// Removed when the program ends.
+struct TemporaryDirectory {
+  TemporaryDirectory() {
+    SmallString<128> made;
+    if (sys::fs::createUniqueDirectory("picollm-attention-test", made))
+      std::abort();
+    path = made.str().str();
+  }
+  ~TemporaryDirectory() { sys::fs::remove_directories(path); }
+  std::string path;
+};
+} // namespace
+
+const std::string &testCacheDirectory() {
+  static TemporaryDirectory directory;
+  return directory.path;
+}
+
+AttentionTarget makeTarget(const std::string &name) {
+  for (const NamedTarget &target : kTargets)
+    if (name == target.name)
+      return {"x86_64-unknown-linux-gnu", target.features};
+  return {name, ""};
+}
+
+bool runsHere(const std::string &name) {
+#if defined(__x86_64__)
+  const StringMap<bool> host = sys::getHostCPUFeatures();
+  SmallVector<StringRef> needed;
+  const AttentionTarget target = makeTarget(name);
+  StringRef(target.features).split(needed, ',', -1, false);
+  for (StringRef feature : needed) {
+    feature.consume_front("+");
+    if (!host.lookup(feature))
+      return false;
+  }
+  return true;
+#else
+  return false;
+#endif
+}
+
+AttentionLibrary::AttentionLibrary(const AttentionShape &shape,
+                                   const AttentionTarget &target) {
+  AttentionOptions options;
+  options.cacheDirectory = testCacheDirectory();
+  Expected<std::string> object = buildAttention(shape, target, options);
+  if (!object) {
+    error = toString(object.takeError());
+    return;
+  }
+  objectPath = *object;
+  Expected<std::string> name = attentionFunctionName(shape, target);
+  if (!name) {
+    error = toString(name.takeError());
+    return;
+  }
+  // The symbol is hidden, so the library gets another name for it.
+  const std::string library = objectPath + ".so";
+  const std::string alias = "--defsym=attention_under_test=" + *name;
+  const std::string linker = PICOLLM_LLD;
+  const StringRef arguments[] = {linker, "-shared", "-o",      library,
+                                 alias,  objectPath};
+  if (sys::ExecuteAndWait(linker, arguments, std::nullopt, {}, 0, 0, &error)) {
+    error = "ld.lld failed: " + error;
+    return;
+  }
+  void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle)
+    function = reinterpret_cast<AttentionFunction>(
+        dlsym(handle, "attention_under_test"));
+  if (!function)
+    error = dlerror();
+}
+
+} // namespace picollm
