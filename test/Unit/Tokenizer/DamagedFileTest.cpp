@@ -1,0 +1,120 @@
+//===- DamagedFileTest.cpp - files that are not what they should be -------===//
+//
+// Run under AddressSanitizer, these tests also show that no table is read out
+// of its bounds.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fixtures.h"
+#include "picollm/Tokenizer/TokenizerCompiler.h"
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace picollm;
+using namespace picollm::test;
+
+namespace {
+
+/// The byte alphabet, three merges and two special tokens.
+std::string smallFile() {
+  TokenizerData data = tinyTokenizer("llama-bpe");
+  auto isMade = [](const std::string &token) {
+    return token == "in" || token == "th" || token == "the";
+  };
+  std::vector<std::string> tokens = {"in", "th", "the", "<|im_end|>", "<file"};
+  std::vector<TokenType> types(3, TokenType::Normal);
+  types.push_back(TokenType::Control);
+  types.push_back(TokenType::UserDefined);
+  for (size_t id = 0; id < 256; ++id) {
+    EXPECT_FALSE(isMade(data.tokens[id]));
+    tokens.push_back(data.tokens[id]);
+    types.push_back(TokenType::Normal);
+  }
+  data.tokens = tokens;
+  data.types = types;
+  data.merges = {{"i", "n"}, {"t", "h"}, {"th", "e"}};
+  data.bos = data.eos = 3;
+  data.chatTemplate = "{{ messages }}";
+  llvm::Expected<std::string> bytes = compileTokenizer(data);
+  EXPECT_TRUE(bool(bytes));
+  return bytes ? *bytes : "";
+}
+
+/// Uses all that a file that could be opened offers; returns whether it could.
+bool use(AlignedBytes &bytes) {
+  Tokenizer tokenizer;
+  std::string error = tokenizer.open(bytes.data(), bytes.size());
+  if (!error.empty())
+    return false;
+  for (bool special : {true, false})
+    tokenizer.decode(tokenizer.encode(
+        "the thin\xFF<|im_end|> 12\n\xE2\x82\xAC<file<|im_", special));
+  for (int32_t id : {0, 3, int32_t(tokenizer.getVocabularySize()) - 1})
+    tokenizer.isEnd(id), tokenizer.isControl(id);
+  return true;
+}
+
+TEST(DamagedFile, UndamagedIsRead) {
+  AlignedBytes bytes(smallFile());
+  EXPECT_TRUE(use(bytes));
+}
+
+TEST(DamagedFile, EveryTruncationIsRefused) {
+  std::string whole = smallFile();
+  for (size_t size = 0; size < whole.size(); ++size) {
+    AlignedBytes bytes(whole.substr(0, size));
+    EXPECT_FALSE(use(bytes)) << size;
+  }
+}
+
+TEST(DamagedFile, EveryFlippedByteIsRefusedOrHarmless) {
+  AlignedBytes bytes(smallFile());
+  size_t refused = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (int mask : {0xFF, 0x01, 0x80}) {
+      bytes.data()[i] ^= mask;
+      refused += !use(bytes);
+      bytes.data()[i] ^= mask;
+    }
+  }
+  EXPECT_GT(refused, sizeof(picollm_tokenizer_file_header));
+  EXPECT_TRUE(use(bytes));
+}
+
+TEST(DamagedFile, ManyDamagedBytesAreRefusedOrHarmless) {
+  std::string whole = smallFile();
+  std::mt19937 random(3);
+  for (int round = 0; round < 2000; ++round) {
+    AlignedBytes bytes(whole);
+    // Behind the header, whose damage is nearly always refused at once.
+    size_t first = sizeof(picollm_tokenizer_file_header);
+    for (int i = 0; i < 8; ++i)
+      bytes.data()[first + random() % (whole.size() - first)] =
+          static_cast<char>(random() % 4);
+    use(bytes);
+  }
+}
+
+TEST(DamagedFile, AnotherVersionIsNamed) {
+  AlignedBytes bytes(smallFile());
+  bytes.data()[offsetof(picollm_tokenizer_file_header, version)] = 9;
+  EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
+            "the tokenizer file has version 9, expected 1; compile the model "
+            "again");
+}
+
+TEST(DamagedFile, AnotherKindOfFileIsNamed) {
+  AlignedBytes bytes(std::string(4096, 'x'));
+  EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
+            "this is not a tokenizer file: its first bytes are not PICOLLMT");
+}
+
+TEST(DamagedFile, MisalignedBytesAreRefused) {
+  std::string whole = smallFile();
+  AlignedBytes bytes("x" + whole);
+  EXPECT_EQ(Tokenizer().open(bytes.data() + 1, whole.size()),
+            "the bytes of a tokenizer file must be aligned to 8 bytes");
+}
+
+} // namespace

@@ -1,0 +1,48 @@
+//===- Fixtures.cpp - golden data of the tokenizer ------------------------===//
+
+#include "Fixtures.h"
+#include "picollm/Tokenizer/TokenizerCompiler.h"
+#include <cstring>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace picollm;
+using namespace picollm::test;
+
+nlohmann::json test::readFixture(const std::string &name) {
+  std::ifstream file(PICOLLM_TEST_DIR "/Fixtures/Tokenizer/" + name);
+  nlohmann::json value = nlohmann::json::parse(file, nullptr, false);
+  EXPECT_FALSE(value.is_discarded()) << name << " cannot be read";
+  return value;
+}
+
+TokenizerData test::tinyTokenizer(const std::string &preTokenizer) {
+  static const nlohmann::json fixture = readFixture("tiny.json");
+  TokenizerData data;
+  data.model = "gpt2";
+  data.preTokenizer = preTokenizer;
+  data.tokens = fixture["tokens"].get<std::vector<std::string>>();
+  for (int type : fixture["types"])
+    data.types.push_back(static_cast<TokenType>(type));
+  for (const nlohmann::json &merge : fixture["merges"])
+    data.merges.emplace_back(merge[0], merge[1]);
+  return data;
+}
+
+AlignedBytes::AlignedBytes(const std::string &bytes)
+    : words(bytes.size() / sizeof(uint64_t) + 1), count(bytes.size()) {
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+}
+
+static std::string compileOrFail(const TokenizerData &data) {
+  llvm::Expected<std::string> bytes = compileTokenizer(data);
+  if (bytes)
+    return std::move(*bytes);
+  ADD_FAILURE() << llvm::toString(bytes.takeError());
+  return {};
+}
+
+CompiledTokenizer::CompiledTokenizer(const TokenizerData &data)
+    : bytes(compileOrFail(data)) {
+  EXPECT_EQ(tokenizer.open(bytes.data(), bytes.size()), "");
+}

@@ -1,0 +1,56 @@
+//===- RegexTest.cpp - patterns that are refused --------------------------===//
+
+#include "Regex.h"
+#include "Automaton.h"
+#include <gtest/gtest.h>
+
+using namespace picollm;
+
+namespace {
+
+std::string errorOf(llvm::StringRef pattern) {
+  auto root = parseRegex(pattern);
+  return root ? "" : llvm::toString(root.takeError());
+}
+
+TEST(Regex, RefusesWhatItDoesNotSupport) {
+  for (const char *pattern :
+       {"a++", "a*?", "a{2}+", "a.", "^a", "a$", "(?<=a)b", "(?<n>a)", "(?!ab)",
+        "\\b", "\\d", "(?i)a", "[\\d-z]", "*a", "a|+"})
+    EXPECT_NE(errorOf(pattern).find("support"), std::string::npos)
+        << pattern << ": " << errorOf(pattern);
+}
+
+TEST(Regex, RefusesBrokenPatterns) {
+  for (const char *pattern : {"(a", "a)", "[a", "a{", "a{}", "a{2", "a{3,2}",
+                              "\\", "[z-a]", "[a-\\z]", "\\p", "\\p{", "\\p{L",
+                              "\\p{Klingon}", "(?!", "(?i:", "a{1,", "["})
+    EXPECT_NE(errorOf(pattern), "") << pattern;
+}
+
+TEST(Regex, SaysWhere) {
+  EXPECT_EQ(errorOf("ab\\p{Klingon}"), "the pattern 'ab\\p{Klingon}' has an "
+                                       "unknown property 'Klingon' at "
+                                       "character 14");
+}
+
+TEST(Regex, CaselessLettersMatchAllThatFoldToThem) {
+  auto root = parseRegex("(?i:s)");
+  ASSERT_TRUE(bool(root)) << llvm::toString(root.takeError());
+  const RegexNode *node = root->get();
+  while (!node->children.empty())
+    node = node->children[0].get();
+  EXPECT_TRUE(node->set.contains('s') && node->set.contains('S') &&
+              node->set.contains(0x17F));
+  EXPECT_EQ(node->set.size(), 3);
+}
+
+TEST(Automaton, RefusesTooManyStates) {
+  // Remembers which of the last 20 letters were an a.
+  auto tables = compileSplitter({"[ab]*a[ab]{19}(?=c)"});
+  ASSERT_FALSE(bool(tables));
+  EXPECT_EQ(llvm::toString(tables.takeError()),
+            "a pattern of the pre-tokeniser needs more than 32768 states");
+}
+
+} // namespace
