@@ -72,8 +72,13 @@ class Layout_Op<string mnemonic, list<Trait> traits = []>
     : Op<Layout_Dialect, mnemonic, traits>;
 
 def Layout_MatrixOp : Layout_Op<"weight", [Symbol]> {
-  let summary = "a packed mixed-bit matrix that lives in a weight file";
-  let description = [{`sources` names the matrices of the model, one per panel.}];
+  let summary = "a mixed-bit matrix that lives in a file";
+  let description = [{
+    `sources` names the matrices of the model, one per panel. The encoding of
+    `ref` says how far compression has come: `planned` (the widths are chosen;
+    the file is calibration's, which has the order of columns), `codes` (in a
+    file of codes), `packed` (in the weight file).
+  }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
                        Model_WeightRefAttr:$ref, StrArrayAttr:$sources);
   let assemblyFormat = "$sym_name `:` $type $ref `sources` $sources attr-dict";

@@ -42,15 +42,18 @@ LogicalResult MatrixOp::verify() {
     return emitOpError() << "has type " << getType()
                          << ", expected a !picollm_layout.matrix "
                             "(layout_weight_c1)";
-  if (getRef().getEncoding() != "packed")
-    return emitOpError() << "refers to bytes in " << getRef().getEncoding()
-                         << ", expected packed (layout_weight_c2)";
-  if (getRef().getOffset() % partAlignment)
+  StringRef encoding = getRef().getEncoding();
+  bool packed = encoding == "packed";
+  if (!packed && encoding != "planned" && encoding != "codes")
+    return emitOpError() << "refers to bytes in " << encoding
+                         << ", expected planned, codes or packed "
+                            "(layout_weight_c2)";
+  if (packed && getRef().getOffset() % partAlignment)
     return emitOpError() << "starts at byte " << getRef().getOffset()
                          << ", expected a multiple of " << partAlignment
                          << " (layout_weight_c3)";
   int64_t bytes = matrixBytes(type.getLayout());
-  if (getRef().getSize() != bytes)
+  if (packed && getRef().getSize() != bytes)
     return emitOpError() << "refers to " << getRef().getSize()
                          << " bytes, expected " << bytes
                          << " for its type (layout_weight_c4)";

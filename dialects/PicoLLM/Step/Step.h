@@ -13,6 +13,15 @@
 #include "PicoLLM/Step/StepDialect.h.inc"
 #include "PicoLLM/Step/StepEnums.h.inc"
 
+namespace picollm::step {
+
+/// The KV cache as a place of memory effects: it is no value of the program.
+struct KVCache : mlir::SideEffects::Resource::Base<KVCache> {
+  llvm::StringRef getName() final { return "KVCache"; }
+};
+
+} // namespace picollm::step
+
 #define GET_ATTRDEF_CLASSES
 #include "PicoLLM/Step/StepAttributes.h.inc"
 

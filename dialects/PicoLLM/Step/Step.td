@@ -15,6 +15,8 @@ def Step_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
 }
 
+def Step_KVCache : Resource<"::picollm::step::KVCache">;
+
 // memref<?xNxf32>: a row per token. Encoded: memref<?xBYTESxi8>.
 def Step_Floats : MemRefRankOf<[F32], [2]>;
 def Step_Bytes : MemRefRankOf<[I8], [2]>;
@@ -120,7 +122,8 @@ def Step_RotationOp : Step_Op<"rotation"> {
   let hasVerifier = 1;
 }
 
-def Step_AttentionOp : Step_Op<"attention"> {
+def Step_AttentionOp : Step_Op<"attention", [
+    MemoryEffects<[MemRead<Step_KVCache>, MemWrite<Step_KVCache>]>]> {
   let summary = "rotates q and k, stores k and v in the KV cache, attends";
   let description = [{
     As picollm.rotary of query and key followed by picollm.attention. `angles`

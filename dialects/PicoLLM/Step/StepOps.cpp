@@ -6,6 +6,7 @@
 
 #include "PicoLLM/Step/Step.h"
 #include "mlir/IR/Builders.h"
+#include "picollm/Layout/EncodedActivation.h"
 #include <cmath>
 
 using namespace mlir;
@@ -119,6 +120,11 @@ LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "has " << columnsOf(getInput())
                          << " input columns, expected the matrix's "
                          << type->getColumns() << " (step_encode_c2)";
+  int64_t bytes = encodedActivationBytes(type->getLayout());
+  if (columnsOf(getOutput()) != bytes)
+    return emitOpError() << "has " << columnsOf(getOutput())
+                         << " output bytes, expected " << bytes
+                         << " for the matrix (step_encode_c3)";
   if (!getNormAttr())
     return success();
   auto norm =
@@ -172,6 +178,11 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto type = matrixType(*this, symbols, getWeightAttr(), "step_linear_c1");
   if (failed(type))
     return failure();
+  int64_t bytes = encodedActivationBytes(type->getLayout());
+  if (columnsOf(getInput()) != bytes)
+    return emitOpError() << "has " << columnsOf(getInput())
+                         << " input bytes, expected " << bytes
+                         << " for the matrix (step_linear_c2)";
   return verifyEpilogue(*this, *type);
 }
 
