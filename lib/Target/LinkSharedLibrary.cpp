@@ -1,0 +1,89 @@
+//===- LinkSharedLibrary.cpp - lld as a process ---------------------------===//
+
+#include "picollm/Target/Target.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace picollm;
+using namespace llvm;
+
+static Error error(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message.str().c_str());
+}
+
+/// The linker that CMake found with LLVM, else one on the path.
+static Expected<std::string> findLinker() {
+  if (sys::fs::can_execute(PICOLLM_LLD))
+    return std::string(PICOLLM_LLD);
+  for (StringRef name : {"ld.lld-22", "ld.lld"})
+    if (auto path = sys::findProgramByName(name))
+      return *path;
+  return error("linker ld.lld was not found at " PICOLLM_LLD
+               " nor on the path; install lld-22");
+}
+
+/// A version script that makes `exports` global and all else local.
+static Error writeExports(ArrayRef<std::string> exports, StringRef path) {
+  return writeToOutput(path, [&](raw_ostream &out) {
+    out << "{\n";
+    if (!exports.empty())
+      out << "global:\n";
+    for (const std::string &name : exports)
+      out << "  " << name << ";\n";
+    out << "local: *;\n};\n";
+    return Error::success();
+  });
+}
+
+static std::string readText(StringRef path) {
+  auto buffer = MemoryBuffer::getFile(path);
+  return buffer ? (*buffer)->getBuffer().trim().str() : std::string();
+}
+
+Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
+                                 ArrayRef<std::string> exports,
+                                 StringRef path) {
+  auto linker = findLinker();
+  if (!linker)
+    return linker.takeError();
+  SmallString<128> output, script, log;
+  // Beside the result, so that the rename stays within one file system.
+  if (std::error_code code =
+          sys::fs::createUniqueFile(path + ".%%%%%%.tmp", output))
+    return error(path + ": cannot be written: " + code.message());
+  script = output, script += ".exports";
+  log = output, log += ".log";
+  scope_exit cleanUp([&] {
+    sys::fs::remove(output);
+    sys::fs::remove(script);
+    sys::fs::remove(log);
+  });
+  if (Error e = writeExports(exports, script))
+    return e;
+  std::string scriptFlag = "--version-script=" + script.str().str();
+  std::string name = sys::path::filename(path).str();
+  SmallVector<StringRef> arguments = {
+      *linker, "-shared", "--gc-sections", "--hash-style=gnu", "-znow",
+      "-soname", name, scriptFlag, "-o", output};
+  arguments.append(objects.begin(), objects.end());
+  std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
+                                          StringRef(log)};
+  std::string message;
+  int code = sys::ExecuteAndWait(*linker, arguments, std::nullopt, redirects,
+                                 /*SecondsToWait=*/0, /*MemoryLimit=*/0,
+                                 &message);
+  if (code != 0) {
+    std::string text = readText(log);
+    return error(path + ": linking failed: " + (text.empty() ? message : text));
+  }
+  if (std::error_code renamed = sys::fs::rename(output, path))
+    return error(path + ": cannot be written: " + renamed.message());
+  // The temporary was made for its owner only.
+  sys::fs::setPermissions(path, static_cast<sys::fs::perms>(0755));
+  return Error::success();
+}

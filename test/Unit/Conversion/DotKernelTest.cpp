@@ -1,0 +1,224 @@
+//===- DotKernelTest.cpp - every dot kernel against its definition --------===//
+//
+// The oracle reads each code bit by bit from the definition in Layout.h, sums
+// exactly in 64-bit integers, and scales as the number format says.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompiledModule.h"
+
+#include "picollm/Conversion/Kernels.h"
+#include "picollm/Layout/EncodedActivation.h"
+#include "picollm/Support/Half.h"
+#include "gtest/gtest.h"
+#include <cstring>
+#include <random>
+
+using namespace picollm;
+
+namespace {
+
+using DotFunction = void(const uint8_t *, const uint8_t *, const float *,
+                         const int32_t *, int64_t, int64_t, float *);
+
+/// How codes and activations are filled.
+enum class Fill { Random, AllMaximal, AllZero, Opposed };
+
+/// Bit `bit` of code (row, column) within a step; byte and bit of its place.
+std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
+                                  int64_t bit) {
+  if (bits <= 3)
+    return {32 * bit + row, column};
+  int64_t c = column / 4, g = row / 8;
+  int64_t byte = 4 * (row % 8) + column % 4;
+  if (bits == 8)
+    return {32 * (4 * c + g) + byte, bit};
+  if (bit < 4)
+    return {32 * (2 * c + g % 2) + byte, bit + 4 * (g / 2)};
+  if (bits >= 6 && bit < 6)
+    return {32 * (4 + c) + byte, 2 * g + bit - 4};
+  return {32 * (bits >= 6 ? 6 : 4) + byte, 4 * c + g};
+}
+
+/// One segment of one tile and its activations for some tokens.
+struct Problem {
+  Problem(int64_t bits, int64_t columns, int64_t tokens, Fill fill)
+      : bits(bits), columns(columns), tokens(tokens),
+        layout{columns, {{32, {{bits, columns}}}}},
+        offsets(encodedSegmentOffsets(layout, 0, 0)),
+        stride(encodedActivationBytes(layout)),
+        weights(segmentTileBytes({bits, columns})), encoded(stride * tokens) {
+    std::mt19937 random(bits * 1000 + columns);
+    for (int64_t column = 0; column < columns; ++column)
+      for (int64_t row = 0; row < 32; ++row)
+        setCode(row, column, random, fill);
+    for (int64_t t = 0; t < tokens; ++t)
+      fillToken(t, random, fill);
+  }
+
+  void setCode(int64_t row, int64_t column, std::mt19937 &random, Fill fill) {
+    if (bits == 16) {
+      float value = std::uniform_real_distribution<float>(-2, 2)(random);
+      uint16_t half = floatToHalf(column % 7 ? value : value * 1e-6f);
+      std::memcpy(&weights[(column * 32 + row) * 2], &half, 2);
+      return;
+    }
+    int64_t code = fill == Fill::AllMaximal ? (1 << bits) - 1
+                   : fill == Fill::AllZero  ? 0
+                   : fill == Fill::Opposed
+                       ? (row + column) % 2 * ((1 << bits) - 1)
+                       : random() % (1 << bits);
+    for (int64_t bit = 0; bit < bits; ++bit) {
+      auto [byte, position] = place(bits, row, column % 8, bit);
+      weights[column / 8 * 32 * bits + byte] |= (code >> bit & 1) << position;
+    }
+  }
+
+  void fillToken(int64_t t, std::mt19937 &random, Fill fill) {
+    uint8_t *token = encoded.data() + t * stride;
+    auto signedByte = [&]() -> int8_t {
+      if (fill == Fill::Random)
+        return int(random() % 255) - 127;
+      return fill == Fill::Opposed && random() % 2 ? -127 : 127;
+    };
+    if (bits == 16) {
+      for (int64_t j = 0; j < columns; ++j) {
+        float x = std::normal_distribution<float>()(random);
+        std::memcpy(token + offsets.values + 4 * j, &x, 4);
+      }
+      return;
+    }
+    bool tables = bits <= 3;
+    // The two halves of a table are opposite, as those of the encoder are.
+    for (int64_t j = 0; tables && j < columns / 4; ++j)
+      for (int64_t i = 0; i < 8; ++i) {
+        int8_t entry = signedByte();
+        token[offsets.values + 16 * j + 15 - i] = entry;
+        token[offsets.values + 16 * j + i] = -entry;
+      }
+    for (int64_t j = 0; !tables && j < columns; ++j)
+      token[offsets.values + j] = signedByte();
+    for (int64_t block = 0; block * 128 < columns; ++block) {
+      float scale = std::uniform_real_distribution<float>(0.001f, 1)(random);
+      std::memcpy(token + offsets.scales + 4 * block, &scale, 4);
+      int32_t sum = 0;
+      for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128); ++j)
+        sum += tables ? 0 : int8_t(token[offsets.values + j]);
+      if (!tables)
+        std::memcpy(token + offsets.sums + 4 * block, &sum, 4);
+    }
+  }
+
+  int64_t code(int64_t row, int64_t column) {
+    int64_t value = 0;
+    for (int64_t bit = 0; bit < bits; ++bit) {
+      auto [byte, position] = place(bits, row, column % 8, bit);
+      value |= int64_t(weights[column / 8 * 32 * bits + byte] >> position & 1)
+               << bit;
+    }
+    return value;
+  }
+
+  int64_t blockSum(int64_t t, int64_t row, int64_t begin, int64_t end) {
+    const uint8_t *token = encoded.data() + t * stride + offsets.values;
+    int64_t sum = 0;
+    for (int64_t j = begin; bits > 3 && j < end; ++j)
+      sum += (2 * code(row, j) - ((1 << bits) - 1)) * int8_t(token[j]);
+    for (int64_t j = begin; bits <= 3 && j < end; j += 4)
+      for (int64_t p = 0; p < bits; ++p) {
+        int64_t entry = 0;
+        for (int64_t column = 0; column < 4; ++column)
+          entry |= (code(row, j + column) >> p & 1) << column;
+        sum += int8_t(token[4 * j + entry]) * (1 << p);
+      }
+    return sum;
+  }
+
+  float expected(int64_t t, int64_t row, float start) {
+    float sum = start;
+    const uint8_t *token = encoded.data() + t * stride;
+    for (int64_t j = 0; bits == 16 && j < columns; ++j) {
+      uint16_t half;
+      float x;
+      std::memcpy(&half, &weights[(j * 32 + row) * 2], 2);
+      std::memcpy(&x, token + offsets.values + 4 * j, 4);
+      sum += halfToFloat(half) * x;
+    }
+    for (int64_t begin = 0; bits < 16 && begin < columns; begin += 128) {
+      float scale;
+      std::memcpy(&scale, token + offsets.scales + begin / 32, 4);
+      sum += float(blockSum(t, row, begin, std::min(columns, begin + 128))) *
+             scale;
+    }
+    return sum;
+  }
+
+  int64_t bits, columns, tokens;
+  MatrixLayout layout;
+  EncodedSegmentOffsets offsets;
+  int64_t stride;
+  AlignedBuffer<uint8_t> weights, encoded;
+};
+
+class DotKernels : public testing::TestWithParam<InstructionSet> {
+protected:
+  static void SetUpTestSuite() {
+    compiled = new CompiledModule;
+    for (InstructionSet isa : allInstructionSets())
+      for (const DotKernel &kernel : dotKernels(isa))
+        getDotKernel(compiled->getModule(), kernel).setPublic();
+    compiled->load();
+  }
+  static void TearDownTestSuite() {
+    delete compiled;
+    compiled = nullptr;
+  }
+  void SetUp() override {
+    if (!canRun(GetParam()))
+      GTEST_SKIP() << "this processor cannot run " << nameOf(GetParam()).str();
+  }
+
+  void check(const DotKernel &kernel, int64_t columns, Fill fill) {
+    Problem problem(kernel.bits, columns, kernel.tokens, fill);
+    AlignedBuffer<float> sums(32 * kernel.tokens, 0.375f);
+    auto *function = compiled->get<DotFunction>(kernel.name());
+    ASSERT_NE(function, nullptr);
+    uint8_t *encoded = problem.encoded.data();
+    const EncodedSegmentOffsets &o = problem.offsets;
+    function(problem.weights.data(), encoded + o.values,
+             reinterpret_cast<float *>(encoded + o.scales),
+             reinterpret_cast<int32_t *>(encoded + o.sums), columns,
+             problem.stride, sums.data());
+    for (int64_t t = 0; t < kernel.tokens; ++t)
+      for (int64_t row = 0; row < 32; ++row)
+        ASSERT_EQ(sums[32 * t + row], problem.expected(t, row, 0.375f))
+            << kernel.name() << " columns " << columns << " token " << t
+            << " row " << row << " fill " << int(fill);
+  }
+
+  static CompiledModule *compiled;
+};
+
+CompiledModule *DotKernels::compiled = nullptr;
+
+TEST_P(DotKernels, RandomCodesAndEveryLengthOfTheLastBlock) {
+  for (const DotKernel &kernel : dotKernels(GetParam()))
+    for (int64_t columns : {8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104,
+                            112, 120, 128, 136, 256, 384, 1000})
+      check(kernel, columns, Fill::Random);
+}
+
+TEST_P(DotKernels, ExtremeCodesDoNotOverflow) {
+  for (const DotKernel &kernel : dotKernels(GetParam()))
+    for (Fill fill : {Fill::AllMaximal, Fill::AllZero, Fill::Opposed})
+      for (int64_t columns : {8, 120, 128, 264})
+        check(kernel, columns, fill);
+}
+
+INSTANTIATE_TEST_SUITE_P(, DotKernels,
+                         testing::ValuesIn(allInstructionSets()),
+                         [](const auto &info) {
+                           return nameOf(info.param).str();
+                         });
+
+} // namespace

@@ -1,0 +1,83 @@
+//===- ParseTargetTest.cpp - names of targets, processors, features -------===//
+
+#include "picollm/Target/Target.h"
+#include "gtest/gtest.h"
+
+using namespace picollm;
+
+static std::string messageOf(llvm::Expected<TargetDescription> result) {
+  return result ? std::string() : llvm::toString(result.takeError());
+}
+
+static testing::AssertionResult has(const std::string &text, const char *part) {
+  return text.find(part) != std::string::npos
+             ? testing::AssertionSuccess()
+             : testing::AssertionFailure() << "'" << text << "' lacks " << part;
+}
+
+TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
+  auto baseline = parseTarget("x86-64");
+  ASSERT_TRUE(static_cast<bool>(baseline));
+  EXPECT_EQ(baseline->triple, "x86_64-unknown-linux-gnu");
+  EXPECT_EQ(baseline->instructionSets,
+            std::vector{InstructionSet::Portable});
+  EXPECT_EQ(baseline->requiredFeatures(InstructionSet::Portable), "");
+  auto v3 = parseTarget("x86-64-v3");
+  ASSERT_TRUE(static_cast<bool>(v3));
+  EXPECT_EQ(v3->instructionSets, std::vector{InstructionSet::AVX2});
+  EXPECT_EQ(v3->requiredFeatures(InstructionSet::AVX2), "avx2,f16c");
+}
+
+TEST(ParseTarget, SeveralVariantsAreSortedBestFirst) {
+  auto target = parseTarget("x86-64,x86-64-v3");
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_EQ(target->instructionSets,
+            (std::vector{InstructionSet::AVX2, InstructionSet::Portable}));
+}
+
+TEST(ParseTarget, TripleTakesItsInstructionSetFromProcessorAndFeatures) {
+  auto plain = parseTarget("x86_64-pc-linux-gnu");
+  ASSERT_TRUE(static_cast<bool>(plain));
+  EXPECT_EQ(plain->instructionSets, std::vector{InstructionSet::Portable});
+  auto haswell = parseTarget("x86_64-pc-linux-gnu", "haswell");
+  ASSERT_TRUE(static_cast<bool>(haswell));
+  EXPECT_EQ(haswell->instructionSets, std::vector{InstructionSet::AVX2});
+  auto features = parseTarget("x86_64-pc-linux-gnu", "", "+avx2,+f16c,+bmi2");
+  ASSERT_TRUE(static_cast<bool>(features));
+  EXPECT_EQ(features->instructionSets, std::vector{InstructionSet::AVX2});
+  EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2),
+            "avx2,f16c,bmi2");
+  auto aarch64 = parseTarget("aarch64");
+  ASSERT_TRUE(static_cast<bool>(aarch64));
+  EXPECT_EQ(aarch64->instructionSets, std::vector{InstructionSet::Portable});
+}
+
+TEST(ParseTarget, UnknownTargetSaysWhatThereIs) {
+  EXPECT_TRUE(has(messageOf(parseTarget("pdp11")),
+                  "expected host, x86-64, x86-64-v3, aarch64"));
+  EXPECT_NE(messageOf(parseTarget("")), "");
+}
+
+TEST(ParseTarget, UnknownProcessorListsProcessors) {
+  std::string message = messageOf(parseTarget("x86-64", "z80"));
+  EXPECT_TRUE(has(message, "'z80'"));
+  EXPECT_TRUE(has(message, "haswell"));
+}
+
+TEST(ParseTarget, UnknownFeatureListsFeatures) {
+  std::string message = messageOf(parseTarget("x86-64", "", "+avx9"));
+  EXPECT_TRUE(has(message, "'avx9'"));
+  EXPECT_TRUE(has(message, "avx2"));
+  EXPECT_TRUE(has(messageOf(parseTarget("x86-64", "", "avx2")), "has no sign"));
+}
+
+TEST(ParseTarget, FeatureThatTheInstructionSetNeedsCannotBeTakenAway) {
+  EXPECT_TRUE(has(messageOf(parseTarget("x86-64-v3", "", "-avx2")),
+                  "needs the feature avx2"));
+  EXPECT_TRUE(has(messageOf(parseTarget("x86-64-v3", "nehalem")),
+                  "needs the feature avx2"));
+}
+
+TEST(ParseTarget, VariantsOfDifferentTriplesAreAnError) {
+  EXPECT_TRUE(has(messageOf(parseTarget("x86-64,aarch64")), "mixes"));
+}
