@@ -1,0 +1,67 @@
+// A session with a fake model that is linked into the test.
+#ifndef PICOLLM_TEST_FAKESESSION_H
+#define PICOLLM_TEST_FAKESESSION_H
+
+#include "FakeFiles.h"
+#include "FakeModel.h"
+#include "picollm.h"
+
+#include "gtest/gtest.h"
+
+namespace picollm::test {
+
+class FakeSession {
+public:
+  FakeSession(const picollm_compiled_model *compiled, int32_t threads = 1,
+              int64_t context = 0, bool addBegin = false)
+      : weights(fakeWeights()), tokenizer(fakeTokenizer(addBegin)) {
+    picollm_error error = {};
+    EXPECT_EQ(picollm_model_from_compiled(
+                  compiled, weights.data(), weights.size() * sizeof(CacheLine),
+                  tokenizer.data(), tokenizer.size(), nullptr, &model, &error),
+              PICOLLM_OK)
+        << error.message;
+    const picollm_session_options options = {context, threads};
+    EXPECT_EQ(picollm_session_create(model, &options, &session, &error),
+              PICOLLM_OK)
+        << error.message;
+  }
+  FakeSession(const FakeSession &) = delete;
+  ~FakeSession() {
+    picollm_session_free(session);
+    picollm_model_free(model);
+  }
+
+  /// Generates; the text is returned, the rest is in result and error.
+  std::string generate(const std::string &prompt,
+                       const picollm_generate_options &options = {}) {
+    std::string text;
+    error = {};
+    status = picollm_generate(
+        session, prompt.data(), prompt.size(), &options,
+        [](const char *part, size_t length, void *user) {
+          static_cast<std::string *>(user)->append(part, length);
+          return 0;
+        },
+        &text, &result, &error);
+    return text;
+  }
+
+  std::vector<CacheLine> weights;
+  std::string tokenizer;
+  picollm_model *model = nullptr;
+  picollm_session *session = nullptr;
+  picollm_status status = PICOLLM_OK;
+  picollm_error error = {};
+  picollm_generate_result result = {};
+};
+
+inline picollm_generate_options maxTokens(int64_t count) {
+  picollm_generate_options options = {};
+  options.max_tokens = count;
+  return options;
+}
+
+} // namespace picollm::test
+
+#endif

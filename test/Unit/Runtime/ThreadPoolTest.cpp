@@ -1,0 +1,82 @@
+#include "ThreadPool.h"
+
+#include "gtest/gtest.h"
+#include <cfenv>
+
+using namespace picollm::runtime;
+
+namespace {
+struct Shared {
+  Barrier *barrier;
+  std::vector<int> values; // one per thread; only its thread writes it
+  std::atomic<int> mistakes{0};
+};
+} // namespace
+
+// Each round every thread adds the values that all threads had before it.
+static void addAll(void *argument, int32_t thread, int32_t threads) {
+  auto &shared = *static_cast<Shared *>(argument);
+  for (int round = 0; round < 50; ++round) {
+    int sum = 0;
+    for (int32_t other = 0; other < threads; ++other)
+      sum += shared.values[size_t(other)];
+    shared.barrier->wait();
+    if (sum != threads * shared.values[size_t(thread)])
+      ++shared.mistakes;
+    ++shared.values[size_t(thread)];
+    shared.barrier->wait();
+  }
+}
+
+// 7 threads are more than the cores of many machines: none may starve.
+TEST(ThreadPool, ThreadsMeetAtEveryBarrierOfEveryRun) {
+  for (int32_t threads : {1, 2, 3, 7}) {
+    ThreadPool pool;
+    pool.start(threads);
+    Shared shared;
+    shared.barrier = &pool.getBarrier();
+    shared.values.assign(size_t(threads), 0);
+    for (int run = 0; run < 40; ++run)
+      pool.run(addAll, &shared);
+    EXPECT_EQ(shared.mistakes, 0) << threads << " threads";
+    EXPECT_EQ(shared.values, std::vector<int>(size_t(threads), 40 * 50));
+  }
+}
+
+TEST(ThreadPool, WakesThreadsThatFellAsleep) {
+  ThreadPool pool;
+  pool.start(3);
+  std::atomic<int> calls{0};
+  for (int run = 0; run < 5; ++run) {
+    pool.run([](void *count, int32_t,
+                int32_t) { ++*static_cast<std::atomic<int> *>(count); },
+             &calls);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(calls, 15);
+}
+
+TEST(ThreadPool, MayEndWithoutARun) {
+  ThreadPool pool;
+  pool.start(4);
+  EXPECT_EQ(pool.getThreadCount(), 4);
+}
+
+// The caller's rounding mode reaches no thread, and the caller keeps it.
+TEST(ThreadPool, RoundsToNearestOnEveryThread) {
+  ASSERT_EQ(std::fesetround(FE_UPWARD), 0);
+  std::atomic<int> others{0};
+  {
+    ThreadPool pool;
+    pool.start(3);
+    pool.run(
+        [](void *count, int32_t, int32_t) {
+          if (std::fegetround() != FE_TONEAREST)
+            ++*static_cast<std::atomic<int> *>(count);
+        },
+        &others);
+  }
+  EXPECT_EQ(std::fegetround(), FE_UPWARD);
+  std::fesetround(FE_TONEAREST);
+  EXPECT_EQ(others, 0);
+}
