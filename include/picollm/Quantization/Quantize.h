@@ -1,0 +1,33 @@
+//===- Quantize.h - float matrices to codes and scales ----------*- C++ -*-===//
+
+#ifndef PICOLLM_QUANTIZATION_QUANTIZE_H
+#define PICOLLM_QUANTIZATION_QUANTIZE_H
+
+#include "picollm/Quantization/BitWidths.h"
+#include "picollm/Quantization/QuantizedMatrix.h"
+
+namespace picollm {
+
+struct QuantizedStack {
+  QuantizedMatrix matrix;
+  /// Per panel, in the unit of LossTable: what feedback left behind, before
+  /// the scales were refitted.
+  std::vector<double> losses;
+};
+
+/// Quantises a stack to the given layout with error feedback (GPTQ, Frantar et
+/// al. 2022; LDLQ, Chee et al. 2023): columns by falling mean square of their
+/// input, the error of each spread over those that follow. Fails on invalid
+/// input, on an allocation of another shape, on weights that are not finite.
+llvm::Expected<QuantizedStack>
+quantizeStack(const WeightStack &stack, const InputStatistics &statistics,
+              const StackAllocation &allocation,
+              const QuantizationOptions &options);
+
+/// Keeps a stack at 16 bits: input order, all scales 1. Fails on weights that
+/// are not finite or beyond the range of a half.
+llvm::Expected<QuantizedMatrix> makeHalfMatrix(const WeightStack &stack);
+
+} // namespace picollm
+
+#endif // PICOLLM_QUANTIZATION_QUANTIZE_H

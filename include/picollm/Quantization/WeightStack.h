@@ -1,0 +1,74 @@
+//===- WeightStack.h - matrices that read the same vector -------*- C++ -*-===//
+
+#ifndef PICOLLM_QUANTIZATION_WEIGHTSTACK_H
+#define PICOLLM_QUANTIZATION_WEIGHTSTACK_H
+
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace picollm {
+
+/// One float matrix of a stack; becomes one row panel.
+struct StackPanel {
+  std::string name; ///< for messages
+  int64_t rows = 0;
+  /// f_i, the Fisher information of output i: its weight in the loss. Empty:
+  /// all 1. Finite, not negative.
+  std::vector<float> rowWeights;
+};
+
+/// Matrices with one input, stored as row panels over one order of columns:
+/// q, k and v, gate and up, or a single matrix.
+struct WeightStack {
+  std::string name;
+  int64_t columns = 0; ///< a multiple of stepColumns
+  std::vector<StackPanel> panels;
+  /// Reads rows [row, row + count) of a panel into out[count][columns]. Called
+  /// several times for each row, from several threads at once.
+  std::function<llvm::Error(size_t panel, int64_t row, int64_t count,
+                            float *out)>
+      readRows;
+
+  int64_t rows() const;
+
+  /// Checks sizes and row weights.
+  llvm::Error check() const;
+};
+
+/// Second moment of the stack's input over calibration text.
+struct InputStatistics {
+  /// E[x x^T] as [columns][columns], symmetric, or its diagonal as [columns].
+  std::vector<float> moment;
+
+  /// An input of independent columns of one mean square: that of an embedding
+  /// which is only looked up.
+  static InputStatistics uniform(int64_t columns, float meanSquare);
+
+  bool isDiagonal(int64_t columns) const {
+    return moment.size() == static_cast<size_t>(columns);
+  }
+
+  /// Checks the size and that numbers are finite, the diagonal not negative.
+  llvm::Error check(const WeightStack &stack) const;
+};
+
+struct QuantizationOptions {
+  /// Columns that share a width; 16 costs a little time in kernels and serves
+  /// narrow matrices better. A multiple of stepColumns.
+  int64_t widthColumns = 32;
+  /// Added to the diagonal of the moment, as a share of its mean.
+  double damping = 0.01;
+  /// Rows, evenly spaced over the stack, that choose the column scales.
+  int64_t sampleRows = 4096;
+  /// Stacks of up to this many bytes of floats are read once and kept.
+  int64_t cacheBytes = int64_t(128) << 20;
+  /// Least-squares fits of the scales for the chosen codes.
+  bool refitScales = true;
+};
+
+} // namespace picollm
+
+#endif // PICOLLM_QUANTIZATION_WEIGHTSTACK_H

@@ -1,0 +1,264 @@
+//===- AllocationFile.cpp - allocation.json -------------------------------===//
+
+#include "picollm/Quantization/AllocationFile.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+using namespace picollm;
+using Json = nlohmann::ordered_json;
+
+double MatrixAllocation::bits() const {
+  return 8.0 * static_cast<double>(matrixBytes(stack.layout)) /
+         static_cast<double>(stack.layout.rows() * stack.layout.columns);
+}
+
+double AllocationReport::bitsPerWeight() const {
+  return weights > 0 ? 8.0 * static_cast<double>(fileBytes) /
+                           static_cast<double>(weights)
+                     : 0.0;
+}
+
+AllocationReport picollm::makeReport(const Allocation &allocation,
+                                     llvm::ArrayRef<LossTable> tables,
+                                     int64_t weights) {
+  AllocationReport report;
+  report.fileBytes = allocation.fileBytes;
+  report.weights = weights;
+  for (size_t i = 0; i < tables.size(); ++i) {
+    MatrixAllocation &matrix = report.matrices.emplace_back();
+    matrix.name = tables[i].name;
+    matrix.stack = allocation.stacks[i];
+    for (double loss : matrix.stack.losses)
+      matrix.loss += loss;
+  }
+  return report;
+}
+
+static Json toJson(const MatrixAllocation &matrix) {
+  Json panels = Json::array();
+  for (const Panel &panel : matrix.stack.layout.panels) {
+    Json segments = Json::array();
+    for (const Segment &segment : panel.segments)
+      segments.push_back(
+          Json{{"bits", segment.bits}, {"columns", segment.columns}});
+    panels.push_back(Json{{"rows", panel.rows}, {"segments", segments}});
+  }
+  Json json{{"name", matrix.name},
+            {"rows", matrix.stack.layout.rows()},
+            {"columns", matrix.stack.layout.columns},
+            {"bits", matrix.bits()},
+            {"panels", panels},
+            {"loss", matrix.loss}};
+  if (!matrix.stack.order.empty())
+    json["order"] = matrix.stack.order;
+  return json;
+}
+
+/// Names come from model files, which may hold any bytes.
+static std::string dump(const Json &json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string picollm::formatAllocation(const AllocationReport &report) {
+  std::string text =
+      "{\n\"file_bytes\": " + std::to_string(report.fileBytes) +
+      ",\n\"weights\": " + std::to_string(report.weights) +
+      ",\n\"bits_per_weight\": " + dump(Json(report.bitsPerWeight())) +
+      ",\n\"matrices\": [";
+  const char *separator = "\n";
+  for (const MatrixAllocation &matrix : report.matrices) {
+    text += separator + dump(toJson(matrix));
+    separator = ",\n";
+  }
+  return text + "\n]\n}\n";
+}
+
+namespace {
+
+/// Reads members of JSON objects and keeps the first error.
+class JsonReader {
+public:
+  explicit JsonReader(llvm::StringRef file) : file(file) {}
+
+  const Json *array(const Json &object, const char *key) {
+    const Json *value = member(object, key);
+    if (value && !value->is_array())
+      fail(llvm::Twine("'") + key + "' is no array");
+    return value && value->is_array() ? value : nullptr;
+  }
+
+  int64_t integer(const Json &object, const char *key) {
+    const Json *value = member(object, key);
+    constexpr int64_t limit = int64_t(1) << 50;
+    if (value && value->is_number_integer() &&
+        !(value->is_number_unsigned() &&
+          value->get<uint64_t>() > uint64_t(limit)) &&
+        std::abs(value->get<int64_t>()) <= limit)
+      return value->get<int64_t>();
+    fail(llvm::Twine("'") + key + "' is no integer");
+    return 0;
+  }
+
+  std::string string(const Json &object, const char *key) {
+    const Json *value = member(object, key);
+    if (value && value->is_string())
+      return value->get<std::string>();
+    fail(llvm::Twine("'") + key + "' is no string");
+    return {};
+  }
+
+  void fail(const llvm::Twine &message) {
+    if (failure.empty())
+      failure = (file + ": " + message).str();
+  }
+
+  bool failed() const { return !failure.empty(); }
+
+  llvm::Error takeError() const {
+    if (failure.empty())
+      return llvm::Error::success();
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), failure);
+  }
+
+private:
+  const Json *member(const Json &object, const char *key) {
+    auto found = object.is_object() ? object.find(key) : object.end();
+    if (!object.is_object() || found == object.end()) {
+      fail(llvm::Twine("'") + key + "' is missing");
+      return nullptr;
+    }
+    return &*found;
+  }
+
+  llvm::StringRef file;
+  std::string failure;
+};
+
+} // namespace
+
+static MatrixAllocation readMatrix(const Json &json, JsonReader &reader) {
+  MatrixAllocation matrix;
+  matrix.name = reader.string(json, "name");
+  MatrixLayout &layout = matrix.stack.layout;
+  layout.columns = reader.integer(json, "columns");
+  const Json *panels = reader.array(json, "panels");
+  if (!panels)
+    return matrix;
+  for (const Json &entry : *panels) {
+    Panel &panel = layout.panels.emplace_back();
+    panel.rows = reader.integer(entry, "rows");
+    if (const Json *segments = reader.array(entry, "segments"))
+      for (const Json &segment : *segments)
+        panel.segments.push_back({reader.integer(segment, "bits"),
+                                  reader.integer(segment, "columns")});
+  }
+  if (reader.failed())
+    return matrix;
+  if (llvm::Error error = checkLayout(layout))
+    reader.fail("matrix '" + matrix.name +
+                "': " + llvm::toString(std::move(error)));
+  else if (reader.integer(json, "rows") != layout.rows())
+    reader.fail("matrix '" + matrix.name + "' has " +
+                llvm::Twine(layout.rows()) + " rows in its panels, not 'rows'");
+  if (json.contains("loss") && json["loss"].is_number())
+    matrix.loss = json["loss"].get<double>();
+  if (!json.contains("order"))
+    return matrix;
+  const Json *order = reader.array(json, "order");
+  if (!order)
+    return matrix;
+  std::vector<bool> seen(order->size());
+  for (const Json &entry : *order) {
+    if (!entry.is_number_unsigned() || entry.get<uint64_t>() >= seen.size() ||
+        seen.size() != size_t(layout.columns) || seen[entry.get<uint64_t>()]) {
+      reader.fail("matrix '" + matrix.name +
+                  "' has an 'order' that is no permutation of its columns");
+      return matrix;
+    }
+    seen[entry.get<uint64_t>()] = true;
+    matrix.stack.order.push_back(entry.get<uint32_t>());
+  }
+  return matrix;
+}
+
+llvm::Expected<AllocationReport>
+picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
+  Json json = Json::parse(text.begin(), text.end(), /*cb=*/nullptr,
+                          /*allow_exceptions=*/false);
+  JsonReader reader(name);
+  AllocationReport report;
+  if (json.is_discarded()) {
+    reader.fail("is no valid JSON");
+    return reader.takeError();
+  }
+  report.fileBytes = reader.integer(json, "file_bytes");
+  report.weights = reader.integer(json, "weights");
+  if (const Json *matrices = reader.array(json, "matrices"))
+    for (const Json &matrix : *matrices) {
+      report.matrices.push_back(readMatrix(matrix, reader));
+      if (reader.failed())
+        break;
+    }
+  if (llvm::Error error = reader.takeError())
+    return error;
+  return report;
+}
+
+llvm::Error picollm::writeAllocation(const AllocationReport &report,
+                                     llvm::StringRef path) {
+  llvm::Error error =
+      llvm::writeToOutput(path, [&](llvm::raw_ostream &out) -> llvm::Error {
+        out << formatAllocation(report);
+        return llvm::Error::success();
+      });
+  if (!error)
+    return error;
+  return llvm::createStringError("%s: cannot write allocation: %s",
+                                 path.str().c_str(),
+                                 llvm::toString(std::move(error)).c_str());
+}
+
+llvm::Expected<AllocationReport> picollm::readAllocation(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!buffer)
+    return llvm::createStringError("%s: cannot read allocation: %s",
+                                   path.str().c_str(),
+                                   buffer.getError().message().c_str());
+  return parseAllocation((*buffer)->getBuffer(), path);
+}
+
+llvm::Expected<Allocation>
+picollm::applyReport(const AllocationReport &report,
+                     llvm::ArrayRef<LossTable> tables, int64_t fixedBytes) {
+  llvm::StringMap<const MatrixAllocation *> byName;
+  for (const MatrixAllocation &matrix : report.matrices)
+    byName[matrix.name] = &matrix;
+  Allocation allocation;
+  allocation.fileBytes = fixedBytes;
+  for (const LossTable &table : tables) {
+    auto fail = [&](const llvm::Twine &message) {
+      return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                     "allocation of '" + table.name + "' " +
+                                         message);
+    };
+    const MatrixAllocation *matrix = byName.lookup(table.name);
+    if (!matrix)
+      return fail("is missing; the file must name every matrix of the model");
+    std::vector<int64_t> rows;
+    for (const Panel &panel : matrix->stack.layout.panels)
+      rows.push_back(panel.rows);
+    if (rows != table.rows || matrix->stack.layout.columns != table.columns)
+      return fail("has " + llvm::Twine(matrix->stack.layout.rows()) +
+                  " rows in " + llvm::Twine(rows.size()) + " panels and " +
+                  llvm::Twine(matrix->stack.layout.columns) +
+                  " columns, which the model's matrix has not");
+    StackAllocation &stack = allocation.stacks.emplace_back(matrix->stack);
+    if (stack.order.empty())
+      stack.order = table.order;
+    allocation.fileBytes += matrixBytes(stack.layout);
+  }
+  return allocation;
+}

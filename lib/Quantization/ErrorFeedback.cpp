@@ -1,0 +1,189 @@
+//===- ErrorFeedback.cpp - rounds columns, spreads their errors -----------===//
+
+#include "ErrorFeedback.h"
+#include "ColumnLoops.h"
+#include "StepSearch.h"
+#include "picollm/Support/Half.h"
+#include <algorithm>
+#include <cblas.h>
+#include <cmath>
+
+using namespace picollm;
+
+/// Columns whose errors are gathered before they go to the later ones by one
+/// matrix product.
+static constexpr int64_t feedbackBlock = 64;
+
+static bool hasEvenLevels(int64_t bits) { return bits >= 1 && bits <= 8; }
+
+/// c rounded as it is stored.
+static float storedScale(float c) {
+  return halfToFloat(floatToHalf(std::clamp(c, -maxHalf, maxHalf)));
+}
+
+namespace {
+
+/// Weighted error of one column of the rows as a function of c_j.
+class ColumnSearch {
+public:
+  ColumnSearch(const FeedbackPlan &plan, const FeedbackRows &rows, int64_t k)
+      : plan(plan), rows(rows), place(k) {}
+
+  /// c_j of least error; 0 where the column is zeros.
+  float search() {
+    double squares = 0, weights = 0;
+    float enclosing = 0, largest = 0;
+    for (const RowSlice &slice : rows.slices) {
+      const float *x = rows.column(place) + slice.begin;
+      const float *w = rows.weights.data() + slice.begin;
+      float magnitude = largestMagnitude(x, slice.count);
+      largest = std::max(largest, magnitude);
+      int64_t bits = plan.bits[slice.panel][place];
+      if (!hasEvenLevels(bits))
+        continue;
+      squares += weightedSquareSum(x, w, slice.count);
+      for (int64_t i = 0; i < slice.count; ++i)
+        weights += w[i];
+      float reach = plan.segmentScales[slice.panel][place] *
+                    static_cast<float>((1 << bits) - 1);
+      enclosing = std::max(enclosing, magnitude / reach);
+    }
+    if (enclosing == 0) // only width 0 and 16, or zeros
+      return storedScale(largest);
+    tryScale(enclosing);
+    if (weights > 0) {
+      float deviation = static_cast<float>(std::sqrt(squares / weights));
+      for (float multiple : stepMultiples)
+        tryScale(deviation * multiple);
+    }
+    for (float around : {0.93f, 1.07f, 0.97f, 1.03f})
+      tryScale(best * around);
+    return best;
+  }
+
+private:
+  void tryScale(float c) {
+    c = storedScale(c);
+    if (c < minNormalHalf)
+      return;
+    double error = 0;
+    for (const RowSlice &slice : rows.slices) {
+      int64_t bits = plan.bits[slice.panel][place];
+      if (hasEvenLevels(bits))
+        error += weightedRoundingError(
+            rows.column(place) + slice.begin, rows.weights.data() + slice.begin,
+            slice.count, c * plan.segmentScales[slice.panel][place], bits);
+    }
+    if (error < leastError) {
+      leastError = error;
+      best = c;
+    }
+  }
+
+  const FeedbackPlan &plan;
+  const FeedbackRows &rows;
+  int64_t place;
+  float best = 0;
+  double leastError = INFINITY;
+};
+
+} // namespace
+
+static void roundToHalves(const float *x, int64_t n, float s, uint16_t *codes,
+                          float *values) {
+  for (int64_t i = 0; i < n; ++i) {
+    codes[i] = s > 0 ? floatToHalf(std::clamp(x[i] / s, -maxHalf, maxHalf)) : 0;
+    values[i] = s * halfToFloat(codes[i]);
+  }
+}
+
+/// Rounds column k of a slice: codes, and what they mean.
+static void roundSlice(const FeedbackPlan &plan, const RowSlice &slice,
+                       int64_t k, const float *x, uint16_t *codes,
+                       float *values) {
+  int64_t bits = plan.bits[slice.panel][k];
+  float s = plan.columnScales[k] * plan.segmentScales[slice.panel][k];
+  if (bits == 16) {
+    roundToHalves(x, slice.count, s, codes, values);
+  } else if (bits > 0 && s > minUsableStep) {
+    roundColumn(x, slice.count, s, bits, codes, values);
+  } else {
+    std::fill_n(codes, slice.count, 0);
+    std::fill_n(values, slice.count, 0.0f);
+  }
+}
+
+void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
+                               FeedbackRows &rows, std::vector<uint16_t> &codes,
+                               std::vector<double> &losses) {
+  const FeedbackFactor &factor = *plan.factor;
+  int64_t n = factor.order.size(), stride = rows.stride;
+  codes.resize(n * stride);
+  std::vector<float> errors(feedbackBlock * stride), values(stride);
+  for (int64_t begin = 0; begin < n; begin += feedbackBlock) {
+    int64_t end = std::min(n, begin + feedbackBlock);
+    for (int64_t k = begin; k < end; ++k) {
+      if (chooseScales)
+        plan.columnScales[k] = ColumnSearch(plan, rows, k).search();
+      float *x = rows.column(k), *error = &errors[(k - begin) * stride];
+      float pivot = std::sqrt(factor.lossWeights[k]); // 1 / U_kk
+      for (const RowSlice &slice : rows.slices) {
+        float *e = error + slice.begin;
+        roundSlice(plan, slice, k, x + slice.begin,
+                   &codes[k * stride + slice.begin], &values[slice.begin]);
+        for (int64_t i = 0; i < slice.count; ++i)
+          e[i] = (x[slice.begin + i] - values[slice.begin + i]) * pivot;
+        losses[slice.panel] += weightedSquareSum(
+            e, rows.weights.data() + slice.begin, slice.count);
+      }
+      std::copy(values.begin(), values.end(), x);
+      if (!factor.isDiagonal())
+        for (int64_t later = k + 1; later < end; ++later)
+          subtractScaled(rows.column(later), error, factor.upper[k * n + later],
+                         stride);
+    }
+    if (!factor.isDiagonal() && end < n)
+      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n - end, stride,
+                  end - begin, -1.0f, &factor.upper[begin * n + end], n,
+                  errors.data(), stride, 1.0f, rows.column(end), stride);
+  }
+}
+
+void picollm::fitSegmentScales(FeedbackPlan &plan, const FeedbackRows &rows) {
+  int64_t n = plan.factor->order.size();
+  std::vector<float> deviations(n);
+  double weights = 0;
+  for (float weight : rows.weights)
+    weights += weight;
+  if (!(weights > 0))
+    return;
+  for (int64_t k = 0; k < n; ++k)
+    deviations[k] = static_cast<float>(std::sqrt(
+        weightedSquareSum(rows.column(k), rows.weights.data(), rows.stride) /
+        weights));
+  for (const RowSlice &slice : rows.slices)
+    for (int64_t bits = 1; bits <= 8; ++bits) {
+      double leastError = INFINITY;
+      float best = gaussianHalfStep(bits);
+      for (float multiple :
+           {0.4f, 0.55f, 0.7f, 0.85f, 1.0f, 1.2f, 1.5f, 2.0f, 2.8f}) {
+        double error = 0;
+        float scale = gaussianHalfStep(bits) * multiple;
+        for (int64_t k = 0; k < n; ++k)
+          if (plan.bits[slice.panel][k] == bits &&
+              deviations[k] * scale > minUsableStep)
+            error +=
+                double(plan.factor->lossWeights[k]) *
+                weightedRoundingError(rows.column(k) + slice.begin,
+                                      rows.weights.data() + slice.begin,
+                                      slice.count, deviations[k] * scale, bits);
+        if (error < leastError) {
+          leastError = error;
+          best = scale;
+        }
+      }
+      for (int64_t k = 0; k < n; ++k)
+        if (plan.bits[slice.panel][k] == bits)
+          plan.segmentScales[slice.panel][k] = best;
+    }
+}

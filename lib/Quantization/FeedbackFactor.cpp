@@ -1,0 +1,116 @@
+//===- FeedbackFactor.cpp - how errors spread over later columns ----------===//
+
+#include "FeedbackFactor.h"
+#include <algorithm>
+#include <cblas.h>
+#include <mutex>
+#include <numeric>
+
+using namespace picollm;
+
+extern "C" {
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
+             int *info);
+void dtrtri_(const char *uplo, const char *diag, const int *n, double *a,
+             const int *lda, int *info);
+}
+
+void picollm::useOneBlasThread() {
+  static std::once_flag once;
+  std::call_once(once, [] { openblas_set_num_threads(1); });
+}
+
+/// H in the order of feedback, as the caller's matrix or diagonal.
+static std::vector<float> permuteMoment(const std::vector<float> &moment,
+                                        const std::vector<uint32_t> &order,
+                                        bool diagonal) {
+  size_t n = order.size();
+  std::vector<float> permuted(moment.size());
+  for (size_t k = 0; k < n; ++k)
+    if (diagonal)
+      permuted[k] = moment[order[k]];
+    else
+      for (size_t l = 0; l < n; ++l)
+        permuted[k * n + l] = moment[order[k] * n + order[l]];
+  return permuted;
+}
+
+llvm::Expected<FeedbackFactor>
+picollm::factorMoment(const WeightStack &stack,
+                      const InputStatistics &statistics, double damping,
+                      bool onlyLossWeights) {
+  if (llvm::Error error = statistics.check(stack))
+    return error;
+  size_t n = stack.columns;
+  bool diagonal = statistics.isDiagonal(n);
+  auto meanSquare = [&](size_t j) {
+    return statistics.moment[diagonal ? j : j * n + j];
+  };
+  FeedbackFactor factor;
+  factor.order.resize(n);
+  std::iota(factor.order.begin(), factor.order.end(), 0u);
+  std::sort(factor.order.begin(), factor.order.end(),
+            [&](uint32_t a, uint32_t b) {
+              float x = meanSquare(a), y = meanSquare(b);
+              return x != y ? x > y : a < b;
+            });
+  double mean = 0;
+  for (size_t j = 0; j < n; ++j)
+    mean += meanSquare(j) / static_cast<double>(n);
+  // An input that is always zero: any positive number serves.
+  if (!(mean > 0))
+    mean = 1e-6;
+  std::vector<float> permuted =
+      permuteMoment(statistics.moment, factor.order, diagonal);
+  factor.lossWeights.resize(n);
+  if (diagonal) {
+    for (size_t k = 0; k < n; ++k) {
+      permuted[k] += static_cast<float>(0.1 * damping * mean);
+      factor.lossWeights[k] =
+          static_cast<float>(meanSquare(factor.order[k]) + damping * mean);
+    }
+    if (!onlyLossWeights)
+      factor.moment = std::move(permuted);
+    return factor;
+  }
+
+  // With J the reversal: J H J = L L^T gives H = R R^T for the upper R = J L J,
+  // so U = R^-1 = J L^-1 J.
+  useOneBlasThread();
+  std::vector<double> lower(n * n);
+  int size = static_cast<int>(n), info = 1;
+  for (int attempt = 0; attempt < 6 && info != 0; ++attempt) {
+    if (attempt > 0)
+      damping *= 10;
+    for (size_t i = 0; i < n; ++i)
+      for (size_t j = 0; j < n; ++j)
+        lower[i * n + j] = permuted[(n - 1 - i) * n + (n - 1 - j)];
+    for (size_t i = 0; i < n; ++i)
+      lower[i * n + i] += damping * mean;
+    dpotrf_("L", &size, lower.data(), &size, &info);
+  }
+  if (info != 0)
+    return llvm::createStringError(
+        "%s: second moment of the input is not positive definite; calibrate "
+        "on more text",
+        stack.name.c_str());
+  for (size_t k = 0; k < n; ++k) {
+    double pivot = lower[(n - 1 - k) * n + (n - 1 - k)];
+    factor.lossWeights[k] = static_cast<float>(pivot * pivot);
+  }
+  if (onlyLossWeights)
+    return factor;
+  dtrtri_("L", "N", &size, lower.data(), &size, &info);
+  if (info != 0)
+    return llvm::createStringError("%s: second moment of the input is singular",
+                                   stack.name.c_str());
+  factor.upper.resize(n * n);
+  for (size_t k = 0; k < n; ++k)
+    for (size_t l = k; l < n; ++l) // LAPACK is column-major: row + column * n
+      factor.upper[k * n + l] =
+          static_cast<float>(lower[(n - 1 - k) + (n - 1 - l) * n]);
+  for (size_t k = 0; k < n; ++k)
+    permuted[k * n + k] += static_cast<float>(0.1 * damping * mean);
+  factor.moment = std::move(permuted);
+  return factor;
+}

@@ -1,0 +1,35 @@
+//===- StepSearch.h - candidate steps of a column ---------------*- C++ -*-===//
+
+#ifndef PICOLLM_LIB_QUANTIZATION_STEPSEARCH_H
+#define PICOLLM_LIB_QUANTIZATION_STEPSEARCH_H
+
+#include <array>
+#include <cstdint>
+
+namespace picollm {
+
+/// Half the distance of neighbouring levels that serves a unit Gaussian best
+/// with 2^bits even levels (Max 1960, table II), bits in 1..8. The segment
+/// scale a_s of the layout, so that c_j stays near the size of the column.
+inline float gaussianHalfStep(int64_t bits) {
+  constexpr std::array<float, 9> halfSteps = {0,       0.7979f, 0.4979f,
+                                              0.2930f, 0.1676f, 0.0940f,
+                                              0.0520f, 0.0284f, 0.0154f};
+  return halfSteps[bits];
+}
+
+/// Multiples of the Gaussian step that are tried. Far above 1 because a column
+/// with an outlier that matters is better coarse than clipped.
+inline constexpr std::array<float, 12> stepMultiples = {
+    0.7f, 0.8f, 0.9f, 1.0f, 1.1f, 1.25f, 1.45f, 1.75f, 2.2f, 2.8f, 3.7f, 5.0f};
+
+/// Smaller steps are taken as none: the column is zeros.
+inline constexpr float minUsableStep = 1e-12f;
+
+/// Mean squared relative error of rounding to half, for values spread evenly
+/// inside an octave [1, 2): 2^-20 / 12 over their mean square 7 / 3.
+inline constexpr double halfRoundingError = 3.4e-8;
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_QUANTIZATION_STEPSEARCH_H

@@ -1,0 +1,138 @@
+//===- LayoutReference.cpp - what a packed matrix computes ----------------===//
+
+#include "picollm/Reference/Layout.h"
+#include "picollm/Support/Half.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace picollm;
+using namespace picollm::reference;
+
+/// Nearest integer, ties to even, within +-127. |value| stays below 2^22.
+static int8_t roundToCode(float value) {
+  float rounded = (value + 12582912.0f) - 12582912.0f;
+  return static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
+}
+
+static float codeScale(float largest) { return largest / 127.0f; }
+
+static float inverseCodeScale(float largest) {
+  return largest > 0.0f ? 127.0f / largest : 0.0f;
+}
+
+static void encodeCodes(const float *x, float segmentScale,
+                        EncodedBlock &block) {
+  float largest = 0.0f;
+  for (int64_t j = 0; j < block.columns; ++j)
+    largest = std::max(largest, std::fabs(x[j]));
+  float inverse = inverseCodeScale(largest);
+  for (int64_t j = 0; j < block.columns; ++j) {
+    block.codes.push_back(roundToCode(x[j] * inverse));
+    block.sum += block.codes.back();
+  }
+  block.scale = codeScale(largest) * segmentScale;
+}
+
+static void encodeTables(const float *x, float segmentScale,
+                         EncodedBlock &block) {
+  float largest = 0.0f;
+  for (const float *g = x; g != x + block.columns; g += 4)
+    largest = std::max(largest, (std::fabs(g[0]) + std::fabs(g[1])) +
+                                    (std::fabs(g[2]) + std::fabs(g[3])));
+  float inverse = inverseCodeScale(largest);
+  for (const float *g = x; g != x + block.columns; g += 4) {
+    std::array<int8_t, 16> &table = block.tables.emplace_back();
+    for (int index = 0; index < 16; ++index) {
+      auto term = [&](int k) { return index >> k & 1 ? g[k] : -g[k]; };
+      float sum = (term(0) + term(1)) + (term(2) + term(3));
+      table[index] = roundToCode(sum * inverse);
+    }
+  }
+  block.scale = codeScale(largest) * segmentScale;
+}
+
+EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
+                                              size_t panel, const float *x) {
+  std::vector<float> scaled(matrix.layout.columns);
+  for (size_t j = 0; j < scaled.size(); ++j)
+    scaled[j] = x[matrix.order[j]] * halfToFloat(matrix.columnScales[j]);
+  EncodedActivation activation;
+  int64_t begin = 0;
+  for (const Segment &segment : matrix.layout.panels[panel].segments) {
+    float segmentScale = matrix.panels[panel].segmentScales[activation.size()];
+    EncodedSegment &encoded = activation.emplace_back();
+    encoded.segment = segment;
+    encoded.begin = begin;
+    int64_t end = begin + segment.columns;
+    ActivationEncoding encoding = encodingOfWidth(segment.bits);
+    if (encoding == ActivationEncoding::F32)
+      for (int64_t j = begin; j < end; ++j)
+        encoded.values.push_back(scaled[j] * segmentScale);
+    bool blocked = encoding == ActivationEncoding::CodesI8 ||
+                   encoding == ActivationEncoding::Table4I8;
+    for (int64_t j = begin; blocked && j < end; j += blockColumns) {
+      EncodedBlock &block = encoded.blocks.emplace_back();
+      block.bits = segment.bits;
+      block.begin = j;
+      block.columns = std::min(blockColumns, end - j);
+      if (encoding == ActivationEncoding::CodesI8)
+        encodeCodes(&scaled[j], segmentScale, block);
+      else
+        encodeTables(&scaled[j], segmentScale, block);
+    }
+    begin = end;
+  }
+  return activation;
+}
+
+/// `codes`: those of one row, from the block's first column on.
+static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes) {
+  int32_t sum = 0;
+  if (encodingOfWidth(block.bits) == ActivationEncoding::CodesI8) {
+    int32_t top = (1 << block.bits) - 1;
+    for (int64_t j = 0; j < block.columns; ++j)
+      sum += (2 * codes[j] - top) * block.codes[j];
+    return sum;
+  }
+  for (size_t group = 0; group < block.tables.size(); ++group)
+    for (int64_t p = 0; p < block.bits; ++p) {
+      int index = 0;
+      for (int k = 0; k < 4; ++k)
+        index |= (codes[4 * group + k] >> p & 1) << k;
+      sum += (1 << p) * block.tables[group][index];
+    }
+  return sum;
+}
+
+std::vector<int32_t> reference::blockSums(const QuantizedMatrix &matrix,
+                                          size_t panel,
+                                          const EncodedActivation &activation,
+                                          int64_t row) {
+  const uint16_t *codes =
+      matrix.panels[panel].codes.data() + row * matrix.layout.columns;
+  std::vector<int32_t> sums;
+  for (const EncodedSegment &segment : activation)
+    for (const EncodedBlock &block : segment.blocks)
+      sums.push_back(blockSum(block, codes + block.begin));
+  return sums;
+}
+
+void reference::linear(const QuantizedMatrix &matrix, size_t panel,
+                       const float *x, float *y) {
+  EncodedActivation activation = encodeActivation(matrix, panel, x);
+  const QuantizedPanel &values = matrix.panels[panel];
+  for (int64_t i = 0; i < matrix.layout.panels[panel].rows; ++i) {
+    std::vector<int32_t> sums = blockSums(matrix, panel, activation, i);
+    const uint16_t *codes = values.codes.data() + i * matrix.layout.columns;
+    const int32_t *sum = sums.data();
+    float accumulator = 0.0f;
+    for (const EncodedSegment &segment : activation) {
+      for (const EncodedBlock &block : segment.blocks)
+        accumulator += static_cast<float>(*sum++) * block.scale;
+      for (size_t j = 0; j < segment.values.size(); ++j)
+        accumulator +=
+            halfToFloat(codes[segment.begin + j]) * segment.values[j];
+    }
+    y[i] = accumulator * halfToFloat(values.rowScales[i]);
+  }
+}
