@@ -62,8 +62,8 @@ static Expected<std::string> cacheDirectory(const AttentionOptions &options) {
     sys::path::append(directory, "picollm");
   }
   if (std::error_code code = sys::fs::create_directories(directory))
-    return createStringError(directory + ": cannot make the cache folder: " +
-                             code.message());
+    return createStringError(
+        directory + ": cannot make the cache folder: " + code.message());
   return directory.str().str();
 }
 
@@ -120,17 +120,17 @@ static Error buildObject(std::unique_ptr<Module> shim, StringRef generator,
   SmallString<256> bitcode, object;
   if (std::error_code code =
           sys::fs::createUniqueFile(path + "-%%%%%%%%.bc", bitcode))
-    return createStringError(path + ": cannot write beside it: " +
-                             code.message());
+    return createStringError(path +
+                             ": cannot write beside it: " + code.message());
   scope_exit removeBitcode([&] { sys::fs::remove(bitcode); });
   if (Error error = runGenerator(generator, shape, halide, bitcode))
     return error;
 
   int descriptor;
-  if (std::error_code code = sys::fs::createUniqueFile(path + "-%%%%%%%%.tmp",
-                                                       descriptor, object))
-    return createStringError(path + ": cannot write beside it: " +
-                             code.message());
+  if (std::error_code code =
+          sys::fs::createUniqueFile(path + "-%%%%%%%%.tmp", descriptor, object))
+    return createStringError(path +
+                             ": cannot write beside it: " + code.message());
   scope_exit removeObject([&] { sys::fs::remove(object); });
   raw_fd_ostream stream(descriptor, true);
   if (Error error = emitObject(std::move(shim), std::string(bitcode),

@@ -67,8 +67,8 @@ static HalideTarget x86Target(StringRef system, const StringSet<> &features) {
   use(avx2, "avx2", "avx2", !avx512);
   use(f16c, "f16c", "f16c", !avx512);
   use(fma, "fma", "fma", !avx512);
-  use(avx512, "avx512_skylake", "avx512f,+avx512cd,+avx512vl,+avx512dq,+avx512bw",
-      true);
+  use(avx512, "avx512_skylake",
+      "avx512f,+avx512cd,+avx512vl,+avx512dq,+avx512bw", true);
   if (target.suffix.empty())
     target.suffix = "baseline";
   return target;

@@ -81,8 +81,9 @@ Error emitObject(std::unique_ptr<Module> shim, const std::string &bitcodePath,
   std::unique_ptr<Module> kernels =
       parseIRFile(bitcodePath, diagnostic, shim->getContext());
   if (!kernels)
-    return createStringError("attention: cannot read the generator's bitcode: " +
-                             diagnostic.getMessage());
+    return createStringError(
+        "attention: cannot read the generator's bitcode: " +
+        diagnostic.getMessage());
   for (Module *module : {shim.get(), kernels.get()}) {
     module->setTargetTriple(triple);
     module->setDataLayout((*machine)->createDataLayout());

@@ -47,9 +47,9 @@ public:
     dimensionType = StructType::get(context, {i32(), i32(), i32(), i32()});
     Type *i8 = builder.getInt8Ty();
     elementType = StructType::get(context, {i8, i8, builder.getInt16Ty()});
-    headerType = StructType::get(
-        context, {i64(), pointer(), pointer(), i64(), elementType, i32(),
-                  pointer(), pointer()});
+    headerType =
+        StructType::get(context, {i64(), pointer(), pointer(), i64(),
+                                  elementType, i32(), pointer(), pointer()});
   }
 
   void build(const std::string &name);
@@ -121,10 +121,9 @@ void ShimBuilder::makeBuffers() {
   packed = makeBuffer("packed", 32, {{headSize, 1}, {0, headSize}});
   key = makeBuffer("key", 16, {{headSize, 1}, {0, headSize}});
   value = makeBuffer("value", 16, {{headSize, 1}, {0, headSize}});
-  keys = makeBuffer("keys", 32,
-                    {{kKeyBlock, 1},
-                     {headSize, kKeyBlock},
-                     {0, kKeyBlock * headSize}});
+  keys = makeBuffer(
+      "keys", 32,
+      {{kKeyBlock, 1}, {headSize, kKeyBlock}, {0, kKeyBlock * headSize}});
   values = makeBuffer("values", 32, {{headSize, 1}, {0, headSize}});
   state = makeBuffer("state", 32, {{stateSize, 1}, {0, stateSize}});
   out = makeBuffer("out", 32, {{headSize, 1}, {group, headSize}, {0, 0}});
@@ -146,18 +145,16 @@ void ShimBuilder::setHost(const Buffer &buffer, Value *host) {
 
 void ShimBuilder::setExtent(const Buffer &buffer, unsigned dimension,
                             Value *extent) {
-  Value *entry = builder.CreateConstGEP1_32(dimensionType, buffer.dimensions,
-                                            dimension);
-  builder.CreateStore(extent,
-                      builder.CreateStructGEP(dimensionType, entry, 1));
+  Value *entry =
+      builder.CreateConstGEP1_32(dimensionType, buffer.dimensions, dimension);
+  builder.CreateStore(extent, builder.CreateStructGEP(dimensionType, entry, 1));
 }
 
 void ShimBuilder::setStride(const Buffer &buffer, unsigned dimension,
                             Value *stride) {
-  Value *entry = builder.CreateConstGEP1_32(dimensionType, buffer.dimensions,
-                                            dimension);
-  builder.CreateStore(stride,
-                      builder.CreateStructGEP(dimensionType, entry, 2));
+  Value *entry =
+      builder.CreateConstGEP1_32(dimensionType, buffer.dimensions, dimension);
+  builder.CreateStore(stride, builder.CreateStructGEP(dimensionType, entry, 2));
 }
 
 Value *ShimBuilder::floats(Value *base, Value *count) {
@@ -203,13 +200,14 @@ void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
   Value *count32 = truncate(count);
   Value *halfOffset = builder.CreateMul(begin, constant(headSize));
   Type *half = builder.getInt16Ty();
-  setHost(key, builder.CreateInBoundsGEP(half, function->getArg(2), halfOffset));
+  setHost(key,
+          builder.CreateInBoundsGEP(half, function->getArg(2), halfOffset));
   setHost(value,
           builder.CreateInBoundsGEP(half, function->getArg(3), halfOffset));
   setExtent(key, 1, count32);
   setExtent(value, 1, count32);
-  Value *first = builder.CreateZExt(
-      builder.CreateICmpEQ(begin, constant(0)), i32());
+  Value *first =
+      builder.CreateZExt(builder.CreateICmpEQ(begin, constant(0)), i32());
 
   BasicBlock *decode = BasicBlock::Create(context, "decode", function);
   BasicBlock *prefill = BasicBlock::Create(context, "prefill", function);
@@ -248,9 +246,8 @@ void ShimBuilder::emitBlock(Value *firstToken) {
       constant(kRowPadding));
   Value *rows = truncate(builder.CreateSelect(
       builder.CreateICmpEQ(tokens, constant(1)), used, padded));
-  setHost(query,
-          floats(function->getArg(0),
-                 builder.CreateMul(firstToken, function->getArg(1))));
+  setHost(query, floats(function->getArg(0),
+                        builder.CreateMul(firstToken, function->getArg(1))));
   setHost(out, floats(function->getArg(6),
                       builder.CreateMul(firstToken, function->getArg(7))));
   for (const Buffer &buffer : {query, out})
@@ -262,9 +259,8 @@ void ShimBuilder::emitBlock(Value *firstToken) {
              {query.header, function->getArg(8), tokens32, packed.header});
   Value *firstPosition = builder.CreateAdd(function->getArg(4), firstToken);
   Value *end = builder.CreateAdd(firstPosition, tokens);
-  emitLoop("piece", end, kPiece, [&](Value *begin) {
-    emitPiece(begin, firstPosition, tokens, end);
-  });
+  emitLoop("piece", end, kPiece,
+           [&](Value *begin) { emitPiece(begin, firstPosition, tokens, end); });
   callKernel("finish", {state.header, out.header});
 }
 
@@ -279,8 +275,8 @@ void ShimBuilder::build(const std::string &name) {
   function->setVisibility(GlobalValue::HiddenVisibility);
   function->setDoesNotThrow();
   static const char *const names[] = {
-      "q",      "q_token_stride", "k",  "v", "position",
-      "tokens", "out",  "out_token_stride", "scale", "workspace"};
+      "q",   "q_token_stride",   "k",     "v",        "position", "tokens",
+      "out", "out_token_stride", "scale", "workspace"};
   for (Argument &argument : function->args())
     argument.setName(names[argument.getArgNo()]);
   builder.SetInsertPoint(

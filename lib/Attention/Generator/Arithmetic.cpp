@@ -15,9 +15,12 @@ Expr exp2NonPositive(Expr x) {
   Expr f = clamped - cast<float>(whole);
   // Minimax polynomial of 2^f on [-1/2, 1/2] with p(0) = 1, relative error
   // 2.0e-9 (9.7e-8 evaluated in f32).
-  const float coefficients[] = {0.00015353361959569156f, 0.0013398875016719103f,
-                                0.00961843691766262f,    0.055503323674201965f,
-                                0.24022647738456726f,    0.6931471824645996f,
+  const float coefficients[] = {0.00015353361959569156f,
+                                0.0013398875016719103f,
+                                0.00961843691766262f,
+                                0.055503323674201965f,
+                                0.24022647738456726f,
+                                0.6931471824645996f,
                                 1.0f};
   Expr p = coefficients[0];
   for (int i = 1; i < 7; ++i)

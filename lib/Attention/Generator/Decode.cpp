@@ -9,13 +9,13 @@ namespace picollm::attention {
 /// Reads K and V once for all heads of the group, as they lie in the cache.
 class Decode : public AttentionKernel<Decode> {
 public:
-  Input<Buffer<float, 2>> q{"q"};          // (d, head), from `pack`
-  Input<Buffer<float16_t, 2>> k{"k"};      // (d, position), [0, count) filled
-  Input<Buffer<float16_t, 2>> v{"v"};      // as k
-  Input<Buffer<float, 2>> state{"state"};  // (D + kStateExtra, head)
-  Input<int32_t> count{"count"};           // positions, in [1, kPiece]
-  Input<int32_t> first{"first"};           // not 0: `state` holds nothing yet
-  Output<Buffer<float, 2>> next{"next"};   // the new state, may be `state`
+  Input<Buffer<float, 2>> q{"q"};         // (d, head), from `pack`
+  Input<Buffer<float16_t, 2>> k{"k"};     // (d, position), [0, count) filled
+  Input<Buffer<float16_t, 2>> v{"v"};     // as k
+  Input<Buffer<float, 2>> state{"state"}; // (D + kStateExtra, head)
+  Input<int32_t> count{"count"};          // positions, in [1, kPiece]
+  Input<int32_t> first{"first"};          // not 0: `state` holds nothing yet
+  Output<Buffer<float, 2>> next{"next"};  // the new state, may be `state`
   Var d{"d"}, h{"h"}, t{"t"}, j{"j"};
   Func products{"products"}, scores{"scores"}, maximum{"maximum"};
   Func weights{"weights"}, sum{"sum"}, carried{"carried"}, values{"values"};
@@ -33,14 +33,13 @@ public:
     // The block is filled up with repetitions of the last position, which
     // change no maximum and get no weight.
     products(h, t) = 0.0f;
-    products(h, t) +=
-        q(dims, h) * fromF16(k(dims, min(t, count - 1)), target);
+    products(h, t) += q(dims, h) * fromF16(k(dims, min(t, count - 1)), target);
     scores(h, t) = products(h, t);
     Expr old = select(first != 0, kNoScore, state(size, h));
     maximum(h) = old;
     maximum(h) = max(maximum(h), scores(h, keys));
-    weights(h, t) = select(t < count,
-                           exp2NonPositive(scores(h, t) - maximum(h)), 0.0f);
+    weights(h, t) =
+        select(t < count, exp2NonPositive(scores(h, t) - maximum(h)), 0.0f);
     carried(h) = select(first != 0, 0.0f, exp2NonPositive(old - maximum(h)));
     sum(h) = select(first != 0, 0.0f, state(size + 1, h) * carried(h));
     sum(h) += weights(h, keys);
@@ -75,8 +74,8 @@ public:
     weights.reorder(t, h).vectorize(t, weightLanes);
 
     // Up to 12 accumulators of one vector stay in registers over all positions.
-    const int chunk = size % (2 * lanes) == 0 && headTile <= 6 ? 2 * lanes
-                                                               : lanes;
+    const int chunk =
+        size % (2 * lanes) == 0 && headTile <= 6 ? 2 * lanes : lanes;
     Var inner, outer;
     RVar rows;
     values.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
@@ -129,7 +128,8 @@ private:
   /// A reduction over `keys` with one accumulator per lane.
   void scheduleRow(Func &reduction) {
     const int lanes = get_target().natural_vector_size<float>();
-    reduction.update().reorder(keys, h).atomic().vectorize(keys, lanes < 8 ? lanes : 8);
+    reduction.update().reorder(keys, h).atomic().vectorize(
+        keys, lanes < 8 ? lanes : 8);
   }
 };
 

@@ -51,7 +51,8 @@ void constrainMatrix(BufferParam &buffer, int columns, int rowStride) {
 }
 
 /// The two parameters that every kernel has.
-template <typename Kernel> class AttentionKernel : public Halide::Generator<Kernel> {
+template <typename Kernel>
+class AttentionKernel : public Halide::Generator<Kernel> {
 public:
   Halide::GeneratorParam<int> headSize{"head_size", 64};
   Halide::GeneratorParam<int> group{"group", 1};

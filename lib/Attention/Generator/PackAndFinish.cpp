@@ -33,8 +33,8 @@ public:
 /// out(d, head, token) = weighted sum / sum of the weights.
 class Finish : public AttentionKernel<Finish> {
 public:
-  Input<Buffer<float, 2>> state{"state"};   // (D + kStateExtra, row)
-  Output<Buffer<float, 3>> out{"out"};      // (d, head, token)
+  Input<Buffer<float, 2>> state{"state"}; // (D + kStateExtra, row)
+  Output<Buffer<float, 3>> out{"out"};    // (d, head, token)
   Var d{"d"}, head{"head"}, token{"token"};
   Func reciprocal{"reciprocal"};
 

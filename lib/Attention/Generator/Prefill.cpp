@@ -11,11 +11,11 @@ namespace picollm::attention {
 /// is filled up with zeros.
 class Prepare : public AttentionKernel<Prepare> {
 public:
-  Input<Buffer<float16_t, 2>> k{"k"};         // (d, position)
-  Input<Buffer<float16_t, 2>> v{"v"};         // (d, position)
-  Input<int32_t> count{"count"};              // positions, in [1, kPiece]
-  Output<Buffer<float, 3>> keys{"keys"};      // (position, d, block)
-  Output<Buffer<float, 2>> values{"values"};  // (d, position)
+  Input<Buffer<float16_t, 2>> k{"k"};        // (d, position)
+  Input<Buffer<float16_t, 2>> v{"v"};        // (d, position)
+  Input<int32_t> count{"count"};             // positions, in [1, kPiece]
+  Output<Buffer<float, 3>> keys{"keys"};     // (position, d, block)
+  Output<Buffer<float, 2>> values{"values"}; // (d, position)
   Var d{"d"}, i{"i"}, block{"block"}, t{"t"};
   Func rows{"rows"};
 
@@ -48,18 +48,19 @@ public:
 /// Two matrix products with a softmax between them, per tile of rows.
 class Prefill : public AttentionKernel<Prefill> {
 public:
-  Input<Buffer<float, 2>> q{"q"};            // (d, row), from `pack`
-  Input<Buffer<float, 3>> keys{"keys"};      // (position, d, block)
-  Input<Buffer<float, 2>> values{"values"};  // (d, position)
-  Input<Buffer<float, 2>> state{"state"};    // (D + kStateExtra, row)
-  Input<int32_t> limit{"limit"};             // last position of the piece that
-                                             // token 0 attends; may be negative
-  Input<int32_t> count{"count"};             // positions, in [1, kPiece]
-  Input<int32_t> first{"first"};             // not 0: `state` holds nothing yet
-  Output<Buffer<float, 2>> next{"next"};     // the new state, may be `state`
+  Input<Buffer<float, 2>> q{"q"};           // (d, row), from `pack`
+  Input<Buffer<float, 3>> keys{"keys"};     // (position, d, block)
+  Input<Buffer<float, 2>> values{"values"}; // (d, position)
+  Input<Buffer<float, 2>> state{"state"};   // (D + kStateExtra, row)
+  Input<int32_t> limit{"limit"};            // last position of the piece that
+                                            // token 0 attends; may be negative
+  Input<int32_t> count{"count"};            // positions, in [1, kPiece]
+  Input<int32_t> first{"first"};            // not 0: `state` holds nothing yet
+  Output<Buffer<float, 2>> next{"next"};    // the new state, may be `state`
   Var d{"d"}, r{"r"}, t{"t"}, j{"j"};
   Func dot{"dot"}, scores{"scores"}, maximum{"maximum"}, weights{"weights"};
-  Func carried{"carried"}, sum{"sum"}, product{"product"}, tile{"tile"};
+  Func last{"last"}, carried{"carried"}, sum{"sum"}, product{"product"},
+      tile{"tile"};
   RDom dims, all, positions, columns;
 
   void generate() {
@@ -72,7 +73,10 @@ public:
 
     dot(t, r) = 0.0f;
     dot(t, r) += q(dims, r) * keys(t % kKeyBlock, dims, t / kKeyBlock);
-    Expr attended = t <= limit + r / int(group);
+    // A stage of its own: from the condition itself Halide would conclude which
+    // rows of `dot` are needed, and its tiles would lose their fixed place.
+    last(r) = limit + r / int(group);
+    Expr attended = t <= last(r);
     scores(t, r) = select(attended, dot(t, r), kNoScore);
     // A row that attends nothing of this piece has attended position 0 in the
     // first piece: its maximum is finite, so no weight is lost or made up.
@@ -88,9 +92,8 @@ public:
     product(d, r) += weights(positions, r) * values(d, positions);
 
     tile(j, r) = undef<float>();
-    tile(columns, r) =
-        product(columns, r) +
-        select(first != 0, 0.0f, state(columns, r) * carried(r));
+    tile(columns, r) = product(columns, r) +
+                       select(first != 0, 0.0f, state(columns, r) * carried(r));
     tile(size, r) = maximum(r);
     tile(size + 1, r) = sum(r);
     next(j, r) = tile(j, r);
@@ -110,11 +113,12 @@ public:
     constrainMatrix(next, size + kStateExtra, size + kStateExtra);
 
     Var outer, inner, block;
-    next.split(r, outer, inner, rowTile, TailStrategy::RoundUp)
-        .vectorize(j, 4);
-    for (Func *f : {&maximum, &carried, &sum, &scores, &weights, &product, &tile})
-      f->compute_at(next, outer).store_in(MemoryType::Stack).bound_extent(r,
-                                                                          rowTile);
+    next.split(r, outer, inner, rowTile, TailStrategy::RoundUp).vectorize(j, 4);
+    for (Func *f :
+         {&last, &maximum, &carried, &sum, &scores, &weights, &product, &tile})
+      f->compute_at(next, outer)
+          .store_in(MemoryType::Stack)
+          .bound_extent(r, rowTile);
     tile.update(0).vectorize(columns, lanes);
     tile.update(1).unscheduled();
     tile.update(2).unscheduled();
@@ -130,16 +134,13 @@ public:
     dot.compute_at(scores, block).store_in(MemoryType::Stack);
     dot.bound_extent(t, keyTile).bound_extent(r, rowTile);
     dot.vectorize(t, natural).unroll(t).unroll(r);
-    dot.update()
-        .reorder(t, r, dims)
-        .vectorize(t, natural)
-        .unroll(t)
-        .unroll(r);
+    dot.update().reorder(t, r, dims).vectorize(t, natural).unroll(t).unroll(r);
     maximum.update().reorder(all, r).atomic().vectorize(all, natural);
     weights.bound_storage(t, kPiece).vectorize(t, natural);
     sum.update().reorder(all, r).atomic().vectorize(all, natural);
 
-    const int chunk = natural < 16 && size % (2 * lanes) == 0 ? 2 * lanes : lanes;
+    const int chunk =
+        natural < 16 && size % (2 * lanes) == 0 ? 2 * lanes : lanes;
     product.bound_extent(d, size).vectorize(d, lanes);
     product.update()
         .split(d, block, inner, chunk)

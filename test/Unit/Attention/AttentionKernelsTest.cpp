@@ -68,7 +68,8 @@ TEST_P(AttentionObject, ImportsNothingButMemoryFunctions) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, AttentionObject,
                          ::testing::Values("baseline", "sse41", "avx", "avx2",
-                                           "avx512", "aarch64-unknown-linux-gnu"),
+                                           "avx512",
+                                           "aarch64-unknown-linux-gnu"),
                          [](const auto &info) {
                            std::string name = info.param;
                            for (char &c : name)
@@ -78,8 +79,8 @@ INSTANTIATE_TEST_SUITE_P(Targets, AttentionObject,
 
 TEST(AttentionNames, TargetsWithTheSameKernelsHaveTheSameName) {
   auto name = [](const char *features) {
-    return cantFail(attentionFunctionName(
-        {64, 3}, {"x86_64-unknown-linux-gnu", features}));
+    return cantFail(
+        attentionFunctionName({64, 3}, {"x86_64-unknown-linux-gnu", features}));
   };
   EXPECT_EQ(name(""), "picollm_attention_d64_g3_baseline");
   EXPECT_EQ(name("+sse2,+cx16"), name(""));
@@ -94,10 +95,9 @@ TEST(AttentionErrors, HeadSizeThatIsNoMultipleOfFour) {
             "attention: the head size must be a multiple of 4 in [4, 512], "
             "found 66");
   for (int64_t size : {0, -4, 2, 516})
-    EXPECT_NE(
-        errorOf(attentionFunctionName({size, 1}, makeTarget("baseline")))
-            .find("multiple of 4"),
-        std::string::npos);
+    EXPECT_NE(errorOf(attentionFunctionName({size, 1}, makeTarget("baseline")))
+                  .find("multiple of 4"),
+              std::string::npos);
 }
 
 TEST(AttentionErrors, GroupOutOfRange) {
@@ -173,15 +173,15 @@ TEST(AttentionErrors, CacheDirectoryThatIsAFile) {
 }
 
 TEST(AttentionCache, SecondCallReturnsTheSameFileUntouched) {
-  const std::string path = cantFail(
-      buildAttention({8, 1}, makeTarget("baseline"), testOptions()));
+  const std::string path =
+      cantFail(buildAttention({8, 1}, makeTarget("baseline"), testOptions()));
   // Marks the file: a rebuild would replace it.
   std::error_code code;
   raw_fd_ostream(path, code, sys::fs::CD_OpenExisting, sys::fs::FA_Write,
                  sys::fs::OF_Append)
       << "mark";
-  const std::string again = cantFail(
-      buildAttention({8, 1}, makeTarget("baseline"), testOptions()));
+  const std::string again =
+      cantFail(buildAttention({8, 1}, makeTarget("baseline"), testOptions()));
   EXPECT_EQ(again, path);
   auto content = MemoryBuffer::getFile(again);
   ASSERT_TRUE(bool(content));
@@ -189,8 +189,8 @@ TEST(AttentionCache, SecondCallReturnsTheSameFileUntouched) {
 }
 
 TEST(AttentionCache, ADifferentGeneratorGetsItsOwnObject) {
-  const std::string path = cantFail(
-      buildAttention({8, 2}, makeTarget("baseline"), testOptions()));
+  const std::string path =
+      cantFail(buildAttention({8, 2}, makeTarget("baseline"), testOptions()));
   AttentionOptions options = testOptions();
   options.generator = writeProgram("another", "#!/bin/sh\nexit 3\n");
   EXPECT_NE(errorOf(buildAttention({8, 2}, makeTarget("baseline"), options)),

@@ -76,8 +76,8 @@ AttentionLibrary::AttentionLibrary(const AttentionShape &shape,
   const std::string library = objectPath + ".so";
   const std::string alias = "--defsym=attention_under_test=" + *name;
   const std::string linker = PICOLLM_LLD;
-  const StringRef arguments[] = {linker, "-shared", "-o",      library,
-                                 alias,  objectPath};
+  const StringRef arguments[] = {linker,  "-shared", "-o",
+                                 library, alias,     objectPath};
   if (sys::ExecuteAndWait(linker, arguments, std::nullopt, {}, 0, 0, &error)) {
     error = "ld.lld failed: " + error;
     return;

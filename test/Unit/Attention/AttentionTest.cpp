@@ -32,10 +32,9 @@ struct Case {
 /// Operands with room that must not be read (NaN) or written (guards).
 struct Operands {
   explicit Operands(const Case &c)
-      : c(c), stride(c.group * c.headSize + 12),
-        length(c.position + c.tokens), q(stride * c.tokens, NAN),
-        k((length + 300) * c.headSize, kHalfNaN), v(k),
-        scale(1.0f / std::sqrt(float(c.headSize))) {
+      : c(c), stride(c.group * c.headSize + 12), length(c.position + c.tokens),
+        q(stride * c.tokens, NAN), k((length + 300) * c.headSize, kHalfNaN),
+        v(k), scale(1.0f / std::sqrt(float(c.headSize))) {
     std::mt19937 random(7 * c.headSize + c.group + 31 * length);
     std::normal_distribution<float> normal(0.0f, c.magnitude);
     for (int64_t t = 0; t < c.tokens; ++t)
@@ -85,8 +84,7 @@ std::vector<double> attend(const Operands &o, int64_t token, int64_t head) {
 /// stride of q and guards between tokens and at its end.
 void run(AttentionFunction function, const Operands &o, int64_t begin,
          int64_t end, std::vector<float> &out) {
-  const int64_t floats =
-      attentionWorkspaceFloats({o.c.headSize, o.c.group});
+  const int64_t floats = attentionWorkspaceFloats({o.c.headSize, o.c.group});
   const float nan = NAN;
   std::vector<float> memory(floats + 48, nan);
   auto address = reinterpret_cast<uintptr_t>(memory.data());
@@ -178,7 +176,11 @@ TEST_P(Attention, DecodeOfLargeAndPrimeGroups) {
 
 TEST_P(Attention, PrefillOfEveryTokenCount) {
   for (int64_t tokens = 1; tokens <= 70; ++tokens)
-    check({16, 3, tokens % 3 == 0 ? 0 : tokens % 3 == 1 ? 5 : 250, tokens},
+    check({16, 3,
+           tokens % 3 == 0   ? 0
+           : tokens % 3 == 1 ? 5
+                             : 250,
+           tokens},
           5e-6);
 }
 
@@ -234,7 +236,8 @@ TEST_P(Attention, DecodeAgreesWithPrefill) {
   double difference = 0, largest = 0;
   for (size_t i = 0; i < prefill.size(); ++i)
     if (prefill[i] != kGuard) {
-      difference = std::max(difference, double(std::abs(prefill[i] - decode[i])));
+      difference =
+          std::max(difference, double(std::abs(prefill[i] - decode[i])));
       largest = std::max(largest, double(std::abs(prefill[i])));
     }
   EXPECT_LT(difference, 1e-5 * largest);
