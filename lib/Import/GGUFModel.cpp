@@ -198,8 +198,8 @@ Expected<ModelDescription> DescriptionReader::read() {
   // As llama.cpp: the vocabulary decides, not the key vocab_size.
   const GGUFValue *tokens = file.findValue("tokenizer.ggml.tokens");
   const GGUFTensor *table = file.findTensor("token_embd.weight");
-  if (tokens)
-    model.vocabulary = std::max<int64_t>(tokens->count, 1);
+  if (tokens && tokens->isArray && tokens->count > 0)
+    model.vocabulary = int64_t(tokens->count);
   else if (table && table->dimensions.size() > 1)
     model.vocabulary = table->dimensions[1];
   else

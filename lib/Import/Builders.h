@@ -1,0 +1,20 @@
+//===- Builders.h - one builder per model family ----------------*- C++ -*-===//
+//
+// A builder writes the forward function of its family and returns the logits;
+// see the table in Importer.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_LIB_IMPORT_BUILDERS_H
+#define PICOLLM_LIB_IMPORT_BUILDERS_H
+
+#include "ModelAssembler.h"
+
+namespace picollm {
+
+/// Llama 2, 3 and their like: SmolLM2, TinyLlama, Mistral 7B.
+mlir::Value buildLlama(ModelAssembler &assembler);
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_IMPORT_BUILDERS_H
