@@ -1,0 +1,21 @@
+// RUN: picollm-opt %s | picollm-opt | FileCheck %s
+// RUN: picollm-opt %s --emit-bytecode | picollm-opt | FileCheck %s
+
+// CHECK: test.panel = #picollm_layout.panel<8: 0x8, 16x8>
+// CHECK-SAME: test.encoded = #picollm_layout.encoded_panel<none x 8, f32 x 8>
+module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encoded = #picollm_layout.encoded_panel<none x 8, f32 x 8>} {
+  // A width of 0 must not read as a hexadecimal number.
+  // CHECK: picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1472, encoding = "packed", hash = ""> sources ["q", "k", "v"]
+  picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1472, encoding = "packed", hash = ""> sources ["q", "k", "v"]
+
+  // CHECK-LABEL: func.func @layer
+  func.func @layer(%tokens: tensor<?xi32>) -> tensor<?x16xf32> {
+    // CHECK: picollm_layout.embedding @qkv(%{{.*}}) : (tensor<?xi32>) -> tensor<?x16xf32>
+    %x = picollm_layout.embedding @qkv(%tokens) : (tensor<?xi32>) -> tensor<?x16xf32>
+    // CHECK: picollm_layout.encode %{{.*}} for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
+    %e = picollm_layout.encode %x for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
+    // CHECK: picollm_layout.linear %{{.*}}, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    %q, %k, %v = picollm_layout.linear %e, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    return %q : tensor<?x16xf32>
+  }
+}
