@@ -19,7 +19,7 @@ namespace {
 
 AttentionOptions testOptions() {
   AttentionOptions options;
-  options.cacheDirectory = testCacheDirectory();
+  options.cacheDirectory = temporaryDirectory();
   return options;
 }
 
@@ -125,7 +125,7 @@ TEST(AttentionErrors, SystemWithoutKernels) {
 
 TEST(AttentionErrors, GeneratorThatIsMissing) {
   AttentionOptions options = testOptions();
-  options.generator = testCacheDirectory() + "/none";
+  options.generator = temporaryDirectory() + "/none";
   EXPECT_NE(errorOf(buildAttention({64, 3}, makeTarget("avx2"), options))
                 .find("is not an executable"),
             std::string::npos);
@@ -133,7 +133,7 @@ TEST(AttentionErrors, GeneratorThatIsMissing) {
 
 /// A program that takes the generator's place.
 std::string writeProgram(const char *name, const char *text) {
-  const std::string path = testCacheDirectory() + "/" + name;
+  const std::string path = temporaryDirectory() + "/" + name;
   std::error_code code;
   raw_fd_ostream(path, code) << text;
   EXPECT_FALSE(sys::fs::setPermissions(path, sys::fs::all_all));
@@ -153,7 +153,7 @@ TEST(AttentionErrors, GeneratorThatWritesGarbageLeavesNoFileBehind) {
   AttentionOptions options = testOptions();
   options.generator =
       writeProgram("garbling", "#!/bin/sh\necho BC garbage > \"$1\"\n");
-  options.cacheDirectory = testCacheDirectory() + "/garbage";
+  options.cacheDirectory = temporaryDirectory() + "/garbage";
   const std::string message =
       errorOf(buildAttention({64, 3}, makeTarget("avx2"), options));
   EXPECT_NE(message.find("cannot read the generator's bitcode"),
@@ -199,7 +199,7 @@ TEST(AttentionCache, ADifferentGeneratorGetsItsOwnObject) {
 
 TEST(AttentionCache, ManyCallsAtOnceGiveOneWholeObject) {
   AttentionOptions options = testOptions();
-  options.cacheDirectory = testCacheDirectory() + "/parallel";
+  options.cacheDirectory = temporaryDirectory() + "/parallel";
   std::vector<std::string> paths(4);
   std::vector<std::thread> threads;
   for (std::string &path : paths)

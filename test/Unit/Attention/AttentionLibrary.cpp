@@ -28,7 +28,7 @@ struct TemporaryDirectory {
 };
 } // namespace
 
-const std::string &testCacheDirectory() {
+const std::string &temporaryDirectory() {
   static TemporaryDirectory directory;
   return directory.path;
 }
@@ -60,7 +60,8 @@ bool runsHere(const std::string &name) {
 AttentionLibrary::AttentionLibrary(const AttentionShape &shape,
                                    const AttentionTarget &target) {
   AttentionOptions options;
-  options.cacheDirectory = testCacheDirectory();
+  // Every case is a process of its own: they share what they build.
+  options.cacheDirectory = PICOLLM_BUILD_DIR "/attention-test-cache";
   Expected<std::string> object = buildAttention(shape, target, options);
   if (!object) {
     error = toString(object.takeError());
@@ -73,7 +74,8 @@ AttentionLibrary::AttentionLibrary(const AttentionShape &shape,
     return;
   }
   // The symbol is hidden, so the library gets another name for it.
-  const std::string library = objectPath + ".so";
+  const std::string library = temporaryDirectory() + "/" +
+                              sys::path::filename(objectPath).str() + ".so";
   const std::string alias = "--defsym=attention_under_test=" + *name;
   const std::string linker = PICOLLM_LLD;
   const StringRef arguments[] = {linker,  "-shared", "-o",

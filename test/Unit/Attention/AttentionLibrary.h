@@ -4,6 +4,7 @@
 #define PICOLLM_TEST_ATTENTIONLIBRARY_H
 
 #include "picollm/Attention/AttentionKernels.h"
+#include <ostream>
 
 namespace picollm {
 
@@ -17,14 +18,18 @@ public:
   std::string error; ///< "" where all went well
 };
 
-/// The folder of objects that all cases of this program share.
-const std::string &testCacheDirectory();
+/// A folder of this process, removed when it ends.
+const std::string &temporaryDirectory();
 
 /// Targets that can run on this machine, of those that differ in their kernels.
 struct NamedTarget {
   const char *name;
   const char *features;
 };
+/// How GoogleTest shows one.
+inline void PrintTo(const NamedTarget &target, std::ostream *stream) {
+  *stream << target.name;
+}
 constexpr NamedTarget kTargets[] = {
     {"baseline", ""},
     {"sse41", "+sse4.1"},
