@@ -71,7 +71,7 @@ static void softmax(float *row, int64_t length, int64_t width) {
 /// count x width, width = position + count.
 static void probabilities(const float *query, int64_t queryStride,
                           int64_t count, int64_t position, const float *key,
-                          int64_t keyStride, const AttentionShape &shape,
+                          int64_t keyStride, const AttentionHeads &shape,
                           float *scores) {
   int64_t width = position + count;
   multiply(count, width, shape.headSize, shape.scale, {query, queryStride},
@@ -80,7 +80,7 @@ static void probabilities(const float *query, int64_t queryStride,
     softmax(scores + i * width, position + i + 1, width);
 }
 
-static void attendTile(const AttentionSpan &span, const AttentionShape &shape,
+static void attendTile(const AttentionSpan &span, const AttentionHeads &shape,
                        int64_t head, int64_t first) {
   int64_t count = std::min(queryTile, span.rows - first);
   int64_t position = span.position + first, width = position + count;
@@ -98,7 +98,7 @@ static void attendTile(const AttentionSpan &span, const AttentionShape &shape,
 }
 
 void picollm::attend(llvm::ArrayRef<AttentionSpan> spans,
-                     const AttentionShape &shape) {
+                     const AttentionHeads &shape) {
   struct Tile {
     const AttentionSpan *span;
     int64_t head, first;
@@ -114,7 +114,7 @@ void picollm::attend(llvm::ArrayRef<AttentionSpan> spans,
 }
 
 Matrix picollm::attention(const Matrix &query, const Matrix &key,
-                          const Matrix &value, const AttentionShape &shape) {
+                          const Matrix &value, const AttentionHeads &shape) {
   LayerCache cache;
   cache.append(key.row(0), value.row(0), key.rows, key.columns);
   Matrix result(query.rows, query.columns);
@@ -127,7 +127,7 @@ Matrix picollm::attention(const Matrix &query, const Matrix &key,
 /// dV = P^T d, dP = d V^T, dS = P * (dP - rowsum(dP * P)),
 /// dQ = scale dS K, dK = scale dS^T Q.
 static void attentionHeadVjp(const Matrix &query, const LayerCache &cache,
-                             const AttentionShape &shape, int64_t head,
+                             const AttentionHeads &shape, int64_t head,
                              const Matrix &d, AttentionGradient &gradient) {
   int64_t size = shape.headSize, tokens = query.rows;
   int64_t stride = query.columns, kvStride = cache.keys.columns;
@@ -156,7 +156,7 @@ static void attentionHeadVjp(const Matrix &query, const LayerCache &cache,
 
 AttentionGradient picollm::attentionVjp(const Matrix &query, const Matrix &key,
                                         const Matrix &value,
-                                        const AttentionShape &shape,
+                                        const AttentionHeads &shape,
                                         const Matrix &d) {
   LayerCache cache;
   cache.append(key.row(0), value.row(0), key.rows, key.columns);

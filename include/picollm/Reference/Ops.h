@@ -87,7 +87,7 @@ Matrix rotaryVjp(llvm::ArrayRef<int32_t> positions,
 /// x is beyond the halves).
 float roundToHalf(float x);
 
-struct AttentionShape {
+struct AttentionHeads {
   int64_t heads = 0;   ///< query heads, a multiple of kvHeads
   int64_t kvHeads = 0; ///< query head h reads KV head h / (heads / kvHeads)
   int64_t headSize = 0;
@@ -118,18 +118,18 @@ struct AttentionSpan {
 
 /// result = softmax(scale * q k^T) v for every query, over the positions 0 ..
 /// its own.
-void attend(llvm::ArrayRef<AttentionSpan> spans, const AttentionShape &shape);
+void attend(llvm::ArrayRef<AttentionSpan> spans, const AttentionHeads &shape);
 
 /// A whole sequence that starts at position 0 with an empty cache.
 Matrix attention(const Matrix &query, const Matrix &key, const Matrix &value,
-                 const AttentionShape &shape);
+                 const AttentionHeads &shape);
 
 struct AttentionGradient {
   Matrix query, key, value;
 };
 /// Of the whole-sequence form; the rounding to half passes gradients unchanged.
 AttentionGradient attentionVjp(const Matrix &query, const Matrix &key,
-                               const Matrix &value, const AttentionShape &shape,
+                               const Matrix &value, const AttentionHeads &shape,
                                const Matrix &d);
 
 //===-- gated

@@ -145,7 +145,7 @@ TEST(Rotary, PairsAreHalfAHeadApart) {
 
 /// softmax(scale q k^T) v by definition, in double.
 static Matrix directAttention(const Matrix &q, const Matrix &k, const Matrix &v,
-                              const AttentionShape &s) {
+                              const AttentionHeads &s) {
   Matrix result(q.rows, q.columns);
   for (int64_t t = 0; t < q.rows; ++t)
     for (int64_t h = 0; h < s.heads; ++h) {
@@ -171,13 +171,13 @@ static Matrix directAttention(const Matrix &q, const Matrix &k, const Matrix &v,
 }
 
 TEST(Attention, EqualsTheDefinitionOverSeveralTiles) {
-  AttentionShape shape{6, 2, 8, 0.35};
+  AttentionHeads shape{6, 2, 8, 0.35};
   Matrix q = random(290, 48, 1), k = random(290, 16, 2), v = random(290, 16, 3);
   expectNear(attention(q, k, v, shape), directAttention(q, k, v, shape), 1e-5);
 }
 
 TEST(Attention, StepByStepEqualsTheWholeSequence) {
-  AttentionShape shape{4, 1, 8, 0.35};
+  AttentionHeads shape{4, 1, 8, 0.35};
   Matrix q = random(20, 32, 1), k = random(20, 8, 2), v = random(20, 8, 3);
   Matrix whole = attention(q, k, v, shape), steps(20, 32);
   LayerCache cache;

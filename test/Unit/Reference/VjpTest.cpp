@@ -99,7 +99,7 @@ TEST(Vjp, Rotary) {
 }
 
 TEST(Vjp, GroupedQueryAttention) {
-  AttentionShape shape{4, 2, 4, 0.4};
+  AttentionHeads shape{4, 2, 4, 0.4};
   Matrix q = random(6, 16, 1), k = random(6, 8, 2), v = random(6, 8, 3);
   Matrix d = random(6, 16, 4);
   auto f = [&] { return attention(q, k, v, shape); };

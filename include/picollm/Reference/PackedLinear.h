@@ -1,0 +1,34 @@
+//===- PackedLinear.h - mixed-bit products of many tokens -------*- C++ -*-===//
+//
+// The same bits as reference::linear (picollm/Reference/Layout.h), with the
+// integer sums of blocks as products of integer-valued floats: a block's sum
+// stays below 128 * 127 * 255 < 2^24, so SGEMM is exact in any order.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_REFERENCE_PACKEDLINEAR_H
+#define PICOLLM_REFERENCE_PACKEDLINEAR_H
+
+#include "picollm/Reference/Layout.h"
+#include "picollm/Reference/Matrix.h"
+
+namespace picollm {
+
+/// Activations encoded for a matrix: [panel][token].
+using EncodedRows = std::vector<std::vector<reference::EncodedActivation>>;
+
+/// Encodes the rows of x (tokens x columns, input order) for every panel.
+EncodedRows encodeRows(const QuantizedMatrix &matrix, const Matrix &x);
+
+/// y = W x of one panel: tokens x rows of the panel. `tokens` are encoded for
+/// that panel.
+Matrix packedLinear(const QuantizedMatrix &matrix, size_t panel,
+                    const std::vector<reference::EncodedActivation> &tokens);
+
+/// Decoded rows in input order, rows counted over all panels.
+Matrix packedEmbedding(const QuantizedMatrix &matrix,
+                       const std::vector<int32_t> &tokens);
+
+} // namespace picollm
+
+#endif // PICOLLM_REFERENCE_PACKEDLINEAR_H

@@ -1,0 +1,35 @@
+//===- SecondMoment.cpp - H = E[x x^T] of a layer's input -----------------===//
+
+#include "picollm/Calibration/SecondMoment.h"
+#include "picollm/Reference/MatrixProduct.h"
+#include "picollm/Support/Parallel.h"
+#include <algorithm>
+#include <cassert>
+
+using namespace picollm;
+
+// Rows and columns of one tile. Constant, so that sums never depend on -j.
+static constexpr int64_t tile = 192;
+
+void SecondMoment::add(const Matrix &x) {
+  assert(x.columns == columns && "another activation");
+  std::vector<std::pair<int64_t, int64_t>> tiles; // of the lower triangle
+  for (int64_t i = 0; i < columns; i += tile)
+    for (int64_t j = 0; j <= i; j += tile)
+      tiles.push_back({i, j});
+  parallelFor(tiles.size(), [&](int64_t index) {
+    auto [i, j] = tiles[index];
+    multiply(std::min(tile, columns - i), std::min(tile, columns - j), x.rows,
+             1, {x.data.data() + i, columns, /*transposed=*/true},
+             {x.data.data() + j, columns}, 1, values.data() + i * columns + j,
+             columns);
+  });
+  tokens += x.rows;
+}
+
+void SecondMoment::finish() {
+  float scale = tokens ? 1.0f / tokens : 0.0f;
+  for (int64_t i = 0; i < columns; ++i)
+    for (int64_t j = 0; j <= i; ++j)
+      values[j * columns + i] = values[i * columns + j] *= scale;
+}

@@ -1,0 +1,63 @@
+//===- SelfGeneration.cpp - calibration texts by the model itself ---------===//
+
+#include "picollm/Calibration/SelfGeneration.h"
+#include "picollm/Support/Parallel.h"
+#include "picollm/Support/Progress.h"
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+using namespace picollm;
+using llvm::Expected;
+
+/// Uniform in [0, 1), the same on every platform (the distributions of <random>
+/// are not).
+static double uniform(std::mt19937_64 &generator) {
+  return (generator() >> 11) * 0x1p-53;
+}
+
+/// A token drawn from softmax(logits).
+static int32_t sample(const float *logits, int64_t count,
+                      std::mt19937_64 &generator) {
+  float top = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    sum += std::exp(double(logits[i] - top));
+  double rest = uniform(generator) * sum;
+  for (int64_t i = 0; i < count; ++i) {
+    rest -= std::exp(double(logits[i] - top));
+    if (rest < 0)
+      return i;
+  }
+  return count - 1;
+}
+
+Expected<TokenSequences>
+picollm::selfGenerateTexts(ReferenceModel &model,
+                           const SelfGenerationOptions &options) {
+  int64_t length = std::min(options.tokens, model.context());
+  TokenSequences texts(options.texts);
+  std::vector<Sequence> sequences(options.texts);
+  std::vector<std::mt19937_64> generators;
+  for (int64_t i = 0; i < options.texts; ++i) {
+    // A generator each, so that a text does not depend on how many there are.
+    generators.emplace_back(options.seed * 0x9e3779b97f4a7c15 + i);
+    int32_t random = uniform(generators[i]) * model.vocabulary();
+    texts[i].push_back(options.begin.value_or(random));
+  }
+  Progress progress("write text", length, "tokens");
+  for (int64_t position = 1; position < length; ++position) {
+    std::vector<Feed> feeds;
+    for (int64_t i = 0; i < options.texts; ++i)
+      feeds.push_back({&sequences[i], llvm::ArrayRef(texts[i]).take_back()});
+    Expected<Matrix> logits = model.forward(feeds);
+    if (!logits)
+      return logits.takeError();
+    parallelFor(options.texts, [&](int64_t i) {
+      texts[i].push_back(
+          sample(logits->row(i), logits->columns, generators[i]));
+    });
+    progress.update(position + 1);
+  }
+  return texts;
+}

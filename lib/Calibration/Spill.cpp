@@ -1,0 +1,61 @@
+//===- Spill.cpp - activations between two stages, on disk ----------------===//
+
+#include "Spill.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace picollm;
+using llvm::Error;
+
+static Error failure(llvm::StringRef what) {
+  return llvm::createStringError(
+      "temporary file of calibration " + what +
+      "; free space in the temporary folder or set TMPDIR to another");
+}
+
+llvm::Expected<std::unique_ptr<LayerwiseCalibration::Spill>>
+LayerwiseCalibration::Spill::create() {
+  llvm::SmallString<128> path;
+  if (llvm::sys::fs::createTemporaryFile("picollm-calibration", "spill", path))
+    return failure("cannot be created");
+  std::FILE *file = std::fopen(path.c_str(), "w+b");
+  std::unique_ptr<Spill> spill(new Spill(file, path));
+  if (!file)
+    return failure("cannot be opened");
+  return spill;
+}
+
+LayerwiseCalibration::Spill::~Spill() {
+  if (file)
+    std::fclose(file);
+}
+
+Error LayerwiseCalibration::Spill::write(llvm::ArrayRef<mlir::Value> values,
+                                         Evaluation &evaluation) {
+  for (mlir::Value value : values) {
+    const std::vector<float> &data = evaluation.matrix(value).data;
+    if (std::fwrite(data.data(), sizeof(float), data.size(), file) !=
+        data.size())
+      return failure("cannot be written");
+  }
+  return Error::success();
+}
+
+Error LayerwiseCalibration::Spill::read(llvm::ArrayRef<mlir::Value> values,
+                                        int64_t rows, Evaluation &evaluation) {
+  for (mlir::Value value : values) {
+    Matrix matrix(rows,
+                  llvm::cast<mlir::ShapedType>(value.getType()).getDimSize(1));
+    if (std::fread(matrix.data.data(), sizeof(float), matrix.data.size(),
+                   file) != matrix.data.size())
+      return failure("cannot be read back");
+    evaluation.values[value] = std::move(matrix);
+  }
+  return Error::success();
+}
+
+Error LayerwiseCalibration::Spill::rewind() {
+  if (std::fflush(file) || std::fseek(file, 0, SEEK_SET))
+    return failure("cannot be read back");
+  return Error::success();
+}

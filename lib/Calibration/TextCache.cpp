@@ -1,0 +1,101 @@
+//===- TextCache.cpp - generated texts are kept for the next time ---------===//
+
+#include "picollm/Calibration/SelfGeneration.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
+
+using namespace picollm;
+using llvm::Expected;
+using llvm::StringRef;
+namespace fs = llvm::sys::fs;
+
+Expected<std::string> picollm::modelFileIdentity(StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return llvm::createStringError(
+        path + ": cannot be read: " + buffer.getError().message());
+  StringRef bytes = (*buffer)->getBuffer();
+  constexpr size_t piece = 65536, pieces = 64;
+  llvm::SHA256 hash;
+  hash.update(llvm::utostr(bytes.size()));
+  for (size_t i = 0; i <= pieces; ++i)
+    hash.update(bytes.substr(bytes.size() / pieces * i, piece));
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+/// Empty where the user has no cache directory.
+static std::string cachePath(StringRef identity,
+                             const SelfGenerationOptions &options) {
+  llvm::SmallString<128> path;
+  if (!llvm::sys::path::cache_directory(path))
+    return {};
+  std::string begin = options.begin ? std::to_string(*options.begin) : "random";
+  llvm::sys::path::append(path, "picollm",
+                          "texts-" + identity.take_front(32) + "-" +
+                              llvm::Twine(options.texts) + "x" +
+                              llvm::Twine(options.tokens) + "-" + begin + "-" +
+                              llvm::Twine(options.seed));
+  return std::string(path);
+}
+
+/// One line of numbers per text; nothing where the file is not what this
+/// program wrote for these options.
+static std::optional<TokenSequences>
+readCache(StringRef path, const SelfGenerationOptions &options,
+          int64_t vocabulary) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return std::nullopt;
+  TokenSequences texts;
+  llvm::SmallVector<StringRef> lines;
+  (*buffer)->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines) {
+    llvm::SmallVector<StringRef> words;
+    line.split(words, ' ', -1, /*KeepEmpty=*/false);
+    std::vector<int32_t> text;
+    for (StringRef word : words) {
+      int32_t id;
+      if (word.getAsInteger(10, id) || id < 0 || id >= vocabulary)
+        return std::nullopt;
+      text.push_back(id);
+    }
+    texts.push_back(std::move(text));
+  }
+  if (int64_t(texts.size()) != options.texts)
+    return std::nullopt;
+  return texts;
+}
+
+static void writeCache(StringRef path, const TokenSequences &texts) {
+  if (fs::create_directories(llvm::sys::path::parent_path(path)))
+    return;
+  // Under another name first: nobody ever sees half a file.
+  llvm::consumeError(
+      llvm::writeToOutput(path, [&](llvm::raw_ostream &os) -> llvm::Error {
+        for (const std::vector<int32_t> &text : texts) {
+          llvm::interleave(text, os, " ");
+          os << '\n';
+        }
+        return llvm::Error::success();
+      }));
+}
+
+Expected<TokenSequences>
+picollm::selfGenerateTextsCached(ReferenceModel &model, StringRef modelFile,
+                                 const SelfGenerationOptions &options) {
+  Expected<std::string> identity = modelFileIdentity(modelFile);
+  if (!identity)
+    return identity.takeError();
+  std::string path = cachePath(*identity, options);
+  if (!path.empty())
+    if (auto texts = readCache(path, options, model.vocabulary()))
+      return std::move(*texts);
+  Expected<TokenSequences> texts = selfGenerateTexts(model, options);
+  if (texts && !path.empty())
+    writeCache(path, *texts);
+  return texts;
+}

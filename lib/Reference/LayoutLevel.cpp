@@ -1,0 +1,51 @@
+//===- LayoutLevel.cpp - evaluation of picollm_layout ops -----------------===//
+
+#include "PicoLLM/Layout/LayoutDialect.h"
+#include "picollm/Reference/Evaluation.h"
+
+using namespace picollm;
+using llvm::Error;
+using llvm::Expected;
+using SharedMatrix = std::shared_ptr<const QuantizedMatrix>;
+
+static Error evaluate(layout::EmbeddingOp op, Evaluation &e) {
+  Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
+  if (!weight)
+    return weight.takeError();
+  e.values[op.getResult()] =
+      packedEmbedding(**weight, e.get<std::vector<int32_t>>(op.getTokens()));
+  return Error::success();
+}
+
+static Error evaluate(layout::EncodeOp op, Evaluation &e) {
+  Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
+  if (!weight)
+    return weight.takeError();
+  EncodedRows encoded = encodeRows(**weight, e.matrix(op.getInput()));
+  e.values[op.getResult()] = std::move(encoded);
+  return Error::success();
+}
+
+static Error evaluate(layout::LinearOp op, Evaluation &e) {
+  Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
+  if (!weight)
+    return weight.takeError();
+  for (auto [panel, value] : llvm::enumerate(op.getResults())) {
+    Matrix result =
+        packedLinear(**weight, panel, e.get<EncodedRows>(op.getInput())[panel]);
+    e.values[value] = std::move(result);
+  }
+  return Error::success();
+}
+
+template <typename Op> static void enter(EvaluationTable &table) {
+  table[Op::getOperationName()] = [](mlir::Operation *op, Evaluation &e) {
+    return evaluate(llvm::cast<Op>(op), e);
+  };
+}
+
+void picollm::addLayoutLevel(EvaluationTable &table) {
+  enter<layout::EmbeddingOp>(table);
+  enter<layout::EncodeOp>(table);
+  enter<layout::LinearOp>(table);
+}

@@ -1,0 +1,159 @@
+//===- PackedLinear.cpp - mixed-bit products of many tokens ---------------===//
+
+#include "picollm/Reference/PackedLinear.h"
+#include "picollm/Reference/MatrixProduct.h"
+#include "picollm/Support/Half.h"
+#include "picollm/Support/Parallel.h"
+#include <algorithm>
+
+using namespace picollm;
+using namespace picollm::reference;
+
+static constexpr int64_t rowTile = 192;
+// A group of 4 columns has a table of 16 entries.
+static constexpr int64_t groupColumns = 4, tableEntries = 16;
+
+EncodedRows picollm::encodeRows(const QuantizedMatrix &matrix,
+                                const Matrix &x) {
+  EncodedRows encoded(matrix.layout.panels.size());
+  for (size_t panel = 0; panel < encoded.size(); ++panel) {
+    encoded[panel].resize(x.rows);
+    parallelFor(x.rows, [&](int64_t t) {
+      encoded[panel][t] = encodeActivation(matrix, panel, x.row(t));
+    });
+  }
+  return encoded;
+}
+
+namespace {
+/// A tile of rows of one panel against all tokens.
+class RowTile {
+public:
+  RowTile(const QuantizedMatrix &matrix, size_t panel, int64_t first,
+          const std::vector<EncodedActivation> &tokens)
+      : columns(matrix.layout.columns), first(first),
+        rows(std::min(rowTile, matrix.layout.panels[panel].rows - first)),
+        codes(matrix.panels[panel].codes.data() + first * columns),
+        tokens(tokens), sums(tokens.size() * rows), acc(tokens.size(), rows) {}
+
+  void addBlock(size_t segment, size_t block);
+  void addHalves(size_t segment);
+  void writeTo(Matrix &y, const std::vector<uint16_t> &rowScales) const;
+
+private:
+  void fillCodes(const EncodedBlock &block);
+  void fillTables(const EncodedBlock &block);
+
+  int64_t columns, first, rows;
+  const uint16_t *codes;
+  const std::vector<EncodedActivation> &tokens;
+  int64_t width = 0;          ///< of the operands of a block's product
+  std::vector<float> weights; ///< rows x width
+  std::vector<float> inputs;  ///< tokens x width
+  std::vector<float> sums;    ///< tokens x rows
+  Matrix acc;                 ///< tokens x rows
+};
+} // namespace
+
+/// sum_j (2 q_j - (2^b - 1)) code_j.
+void RowTile::fillCodes(const EncodedBlock &block) {
+  width = block.columns;
+  weights.resize(rows * width);
+  int32_t top = (1 << block.bits) - 1;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < width; ++j)
+      weights[i * width + j] = 2 * codes[i * columns + block.begin + j] - top;
+}
+
+/// sum_groups sum_p 2^p entry[bits of plane p]: as a product, the weight of an
+/// entry is the sum of the 2^p of the planes that select it.
+void RowTile::fillTables(const EncodedBlock &block) {
+  int64_t groups = block.columns / groupColumns;
+  width = groups * tableEntries;
+  weights.assign(rows * width, 0.0f);
+  for (int64_t i = 0; i < rows; ++i) {
+    const uint16_t *row = codes + i * columns + block.begin;
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t p = 0; p < block.bits; ++p) {
+        int entry = 0;
+        for (int64_t k = 0; k < groupColumns; ++k)
+          entry |= (row[g * groupColumns + k] >> p & 1) << k;
+        weights[i * width + g * tableEntries + entry] += 1 << p;
+      }
+  }
+}
+
+void RowTile::addBlock(size_t segment, size_t index) {
+  const EncodedBlock &shape = tokens[0][segment].blocks[index];
+  bool isTable = encodingOfWidth(shape.bits) == ActivationEncoding::Table4I8;
+  isTable ? fillTables(shape) : fillCodes(shape);
+  inputs.resize(tokens.size() * width);
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    const EncodedBlock &block = tokens[t][segment].blocks[index];
+    float *out = inputs.data() + t * width;
+    if (isTable)
+      for (const std::array<int8_t, tableEntries> &table : block.tables)
+        out = std::copy(table.begin(), table.end(), out);
+    else
+      std::copy(block.codes.begin(), block.codes.end(), out);
+  }
+  multiply(tokens.size(), rows, width, 1, {inputs.data(), width},
+           {weights.data(), width, /*transposed=*/true}, 0, sums.data(), rows);
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    float scale = tokens[t][segment].blocks[index].scale;
+    for (int64_t i = 0; i < rows; ++i)
+      acc.row(t)[i] += sums[t * rows + i] * scale;
+  }
+}
+
+void RowTile::addHalves(size_t segment) {
+  const EncodedSegment &shape = tokens[0][segment];
+  std::vector<float> column(rows);
+  for (size_t j = 0; j < shape.values.size(); ++j) {
+    for (int64_t i = 0; i < rows; ++i)
+      column[i] = halfToFloat(codes[i * columns + shape.begin + j]);
+    for (size_t t = 0; t < tokens.size(); ++t) {
+      float x = tokens[t][segment].values[j];
+      float *sum = acc.row(t);
+      for (int64_t i = 0; i < rows; ++i)
+        sum[i] += column[i] * x;
+    }
+  }
+}
+
+void RowTile::writeTo(Matrix &y, const std::vector<uint16_t> &rowScales) const {
+  for (size_t t = 0; t < tokens.size(); ++t)
+    for (int64_t i = 0; i < rows; ++i)
+      y.row(t)[first + i] = acc.row(t)[i] * halfToFloat(rowScales[first + i]);
+}
+
+Matrix picollm::packedLinear(const QuantizedMatrix &matrix, size_t panel,
+                             const std::vector<EncodedActivation> &tokens) {
+  int64_t rows = matrix.layout.panels[panel].rows;
+  Matrix y(tokens.size(), rows);
+  if (tokens.empty())
+    return y;
+  parallelFor((rows + rowTile - 1) / rowTile, [&](int64_t i) {
+    RowTile tile(matrix, panel, i * rowTile, tokens);
+    for (size_t segment = 0; segment < tokens[0].size(); ++segment) {
+      for (size_t b = 0; b < tokens[0][segment].blocks.size(); ++b)
+        tile.addBlock(segment, b);
+      tile.addHalves(segment);
+    }
+    tile.writeTo(y, matrix.panels[panel].rowScales);
+  });
+  return y;
+}
+
+Matrix picollm::packedEmbedding(const QuantizedMatrix &matrix,
+                                const std::vector<int32_t> &tokens) {
+  Matrix result(tokens.size(), matrix.layout.columns);
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    size_t panel = 0;
+    int64_t row = tokens[t];
+    while (row >= matrix.layout.panels[panel].rows)
+      row -= matrix.layout.panels[panel++].rows;
+    dequantizeRow(matrix, panel, row, result.row(t));
+  }
+  return result;
+}
