@@ -144,6 +144,10 @@ picollm_status picollm_token_bytes(const picollm_model *model, int32_t token,
 /* Nonzero if the model ends its text with this token. */
 int picollm_token_ends_text(const picollm_model *model, int32_t token);
 
+/* How conversations with the model are written: a Jinja template, `*length`
+ * bytes that belong to the model, not terminated; 0 bytes if it has none. */
+const char *picollm_chat_template(const picollm_model *model, size_t *length);
+
 /* ---- Sessions ----------------------------------------------------------- */
 
 typedef struct picollm_session_options {

@@ -92,7 +92,7 @@ const char *picollm_end_string(int end) {
 
 const char *picollm_version(void) { return PICOLLM_VERSION; }
 
-// ---- Models -----------------------------------------------------------------
+// ---- Models ---------------------------------------------------------------
 
 /// Common to both ways of getting a model.
 template <typename Open>
@@ -171,8 +171,7 @@ uint64_t picollm_model_kv_bytes(const picollm_model *model, int64_t context) {
   return model->compiled->kv_bytes(context);
 }
 
-// ---- Text and tokens
-// ----------------------------------------------------------
+// ---- Text and tokens ------------------------------------------------------
 
 static Failure withoutTokenizer() {
   return {PICOLLM_INVALID_ARGUMENT,
@@ -228,8 +227,15 @@ int picollm_token_ends_text(const picollm_model *model, int32_t token) {
   return tokenizer && token >= 0 && tokenizer->isEnd(token);
 }
 
-// ---- Sessions
-// -----------------------------------------------------------------
+const char *picollm_chat_template(const picollm_model *model, size_t *length) {
+  const picollm::Tokenizer *tokenizer = model->getTokenizer();
+  const std::string_view text =
+      tokenizer ? tokenizer->chatTemplate() : std::string_view();
+  *length = text.size();
+  return text.empty() ? "" : text.data();
+}
+
+// ---- Sessions -------------------------------------------------------------
 
 picollm_status picollm_session_create(const picollm_model *model,
                                       const picollm_session_options *options,

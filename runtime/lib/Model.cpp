@@ -25,7 +25,7 @@ static std::string joined(const std::vector<std::string> &names) {
   return all;
 }
 
-// ---- Weights ----------------------------------------------------------------
+// ---- Weights --------------------------------------------------------------
 
 static picollm_weight_file_header readHeader(const uint8_t *weights) {
   picollm_weight_file_header header;
@@ -80,7 +80,7 @@ Failure picollm_model::verify() const {
   return success();
 }
 
-// ---- Library ----------------------------------------------------------------
+// ---- Library --------------------------------------------------------------
 
 Failure picollm_model::checkCompiled() const {
   // The version comes first in every version of the struct.
@@ -155,8 +155,7 @@ Failure picollm_model::openLibrary(const std::string &path,
   return success();
 }
 
-// ---- Tokenizer
-// ----------------------------------------------------------------
+// ---- Tokenizer ------------------------------------------------------------
 
 Failure picollm_model::openTokenizer(const void *data, size_t size) {
   const std::string problem = tokenizer.open(data, size);
@@ -173,8 +172,7 @@ Failure picollm_model::openTokenizer(const void *data, size_t size) {
   return success();
 }
 
-// ---- All of it
-// ----------------------------------------------------------------
+// ---- All of it ------------------------------------------------------------
 
 Failure picollm_model::bind(const picollm_compiled_model *compiledModel,
                             const void *data, size_t size,

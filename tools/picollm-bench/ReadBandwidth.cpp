@@ -1,0 +1,53 @@
+#include "ReadBandwidth.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+ReadBandwidth::ReadBandwidth(uint64_t bytes) : words(bytes / sizeof(uint64_t)) {
+  for (size_t i = 0; i < words.size(); ++i)
+    words[i] = i * 0x9e3779b97f4a7c15;
+}
+
+/// Independent sums, so that the loads and not the additions take the time.
+static uint64_t sumOf(const uint64_t *words, size_t count) {
+  constexpr size_t lanes = 32;
+  uint64_t sums[lanes] = {};
+  for (size_t i = 0; i + lanes <= count; i += lanes)
+    for (size_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += words[i + lane];
+  uint64_t sum = 0;
+  for (uint64_t partial : sums)
+    sum += partial;
+  return sum;
+}
+
+double ReadBandwidth::measure(int threads) {
+  using Clock = std::chrono::steady_clock;
+  std::atomic<int> ready{0};
+  std::atomic<bool> go{false};
+  std::atomic<uint64_t> total{0};
+  const size_t part = words.size() / size_t(threads);
+  auto read = [&](int thread) {
+    total += sumOf(words.data() + part * size_t(thread), part);
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < threads; ++thread)
+    others.emplace_back([&, thread] {
+      ++ready;
+      while (!go)
+        std::this_thread::yield();
+      read(thread);
+    });
+  while (ready < threads - 1)
+    std::this_thread::yield();
+  const Clock::time_point start = Clock::now();
+  go = true;
+  read(0);
+  for (std::thread &other : others)
+    other.join();
+  const double seconds =
+      std::chrono::duration<double>(Clock::now() - start).count();
+  sink = sink + total;
+  return double(part * size_t(threads) * sizeof(uint64_t)) / seconds;
+}

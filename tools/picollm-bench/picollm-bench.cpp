@@ -1,0 +1,209 @@
+// picollm-bench: how fast a compiled model runs here, and how near that is to
+// the speed of the memory.
+#include "ReadBandwidth.h"
+#include "picollm.h"
+#include "picollm/weight_file.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+static const char *const explanation = R"(
+Each repetition measures the prompt (many tokens at once), the generation (one
+token at a time) and, between them, how fast as many threads read memory; the
+medians are reported. bandwidth_share is the bytes of weights that generation
+reads per second over the bytes per second that the memory gave: a token needs
+every weight once, so 1 is the limit of a model that no cache holds.
+bytes_per_token is the weight file without its header. (An embedding that is
+not also the head is read by rows, so the true figure is then lower.)
+
+Example:
+  picollm-bench smol --prompt=256 --generate=64 --threads=1,2 --json)";
+
+namespace {
+
+struct Options {
+  std::string directory;
+  int64_t prompt = 128;
+  int64_t generate = 64;
+  std::vector<int32_t> threads;
+  int repeat = 5;
+  bool json = false;
+};
+
+/// Medians over the repetitions.
+struct Speed {
+  int32_t threads;
+  double prefillTokensPerSecond;
+  double decodeTokensPerSecond;
+  double readBytesPerSecond;
+  double bandwidthShare;
+};
+
+struct Freed {
+  void operator()(picollm_model *model) const { picollm_model_free(model); }
+  void operator()(picollm_session *session) const {
+    picollm_session_free(session);
+  }
+};
+
+} // namespace
+
+static int fail(const std::string &message) {
+  std::fprintf(stderr, "picollm-bench: %s\n", message.c_str());
+  return 1;
+}
+
+static double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+static double bytesPerToken(const picollm_model *model) {
+  return double(picollm_model_weights_bytes(model) -
+                PICOLLM_WEIGHT_FILE_HEADER_BYTES);
+}
+
+template <typename Action> static double secondsOf(Action action) {
+  const auto start = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+static picollm_status measure(const picollm_model *model,
+                              const Options &options, int32_t threads,
+                              ReadBandwidth &memory, Speed &speed,
+                              picollm_error &error) {
+  const picollm_session_options sessionOptions = {
+      options.prompt + options.generate, threads};
+  picollm_session *created = nullptr;
+  if (auto status =
+          picollm_session_create(model, &sessionOptions, &created, &error))
+    return status;
+  const std::unique_ptr<picollm_session, Freed> session(created);
+  threads = picollm_session_threads(created);
+  const int64_t vocabulary = picollm_model_vocabulary(model);
+  std::vector<float> logits(static_cast<size_t>(vocabulary));
+  // Any tokens take the same time; these touch the whole vocabulary.
+  std::vector<int32_t> tokens(size_t(options.prompt + options.generate));
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = int32_t((i * 2654435761u) % uint64_t(vocabulary));
+  const size_t promptTokens = size_t(options.prompt);
+
+  picollm_status status = PICOLLM_OK;
+  std::vector<double> prefill, decode, read, share;
+  // The first repetition brings the weights into memory and is not counted.
+  for (int repetition = 0; repetition <= options.repeat; ++repetition) {
+    picollm_session_reset(created);
+    const double prefillSeconds = secondsOf([&] {
+      status = picollm_forward(created, tokens.data(), promptTokens,
+                               promptTokens - 1, logits.data(), &error);
+    });
+    if (status)
+      return status;
+    const double before = memory.measure(threads);
+    const double decodeSeconds = secondsOf([&] {
+      for (size_t i = promptTokens; i < tokens.size() && !status; ++i)
+        status =
+            picollm_forward(created, &tokens[i], 1, 0, logits.data(), &error);
+    });
+    if (status)
+      return status;
+    const double bandwidth = (before + memory.measure(threads)) / 2;
+    if (repetition == 0)
+      continue;
+    prefill.push_back(double(options.prompt) / prefillSeconds);
+    decode.push_back(double(options.generate) / decodeSeconds);
+    read.push_back(bandwidth);
+    share.push_back(decode.back() * bytesPerToken(model) / bandwidth);
+  }
+  speed = {threads, median(prefill), median(decode), median(read),
+           median(share)};
+  return PICOLLM_OK;
+}
+
+static void print(const picollm_model *model, const Options &options,
+                  const std::vector<Speed> &speeds) {
+  if (options.json) {
+    nlohmann::ordered_json results = nlohmann::ordered_json::array();
+    for (const Speed &speed : speeds)
+      results.push_back(
+          {{"threads", speed.threads},
+           {"prefill_tokens_per_second", speed.prefillTokensPerSecond},
+           {"decode_tokens_per_second", speed.decodeTokensPerSecond},
+           {"bytes_per_token", bytesPerToken(model)},
+           {"read_bytes_per_second", speed.readBytesPerSecond},
+           {"bandwidth_share", speed.bandwidthShare}});
+    const nlohmann::ordered_json object = {
+        {"model", picollm_model_name(model)},
+        {"cpu_features", picollm_model_cpu_features(model)},
+        {"prompt", options.prompt},
+        {"generate", options.generate},
+        {"results", results}};
+    std::printf("%s\n", object.dump(2).c_str());
+    return;
+  }
+  std::printf("%s: %.1f MB of weights per token, %lld tokens of prompt, %lld "
+              "generated\n\n",
+              picollm_model_name(model), bytesPerToken(model) / 1e6,
+              (long long)options.prompt, (long long)options.generate);
+  std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share\n");
+  for (const Speed &speed : speeds)
+    std::printf("%7d %15.1f %14.1f %13.2f %7.2f\n", speed.threads,
+                speed.prefillTokensPerSecond, speed.decodeTokensPerSecond,
+                speed.readBytesPerSecond / 1e9, speed.bandwidthShare);
+}
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Measures the speed of a compiled language model.",
+               "picollm-bench");
+  app.footer(explanation);
+  app.set_version_flag("--version", picollm_version());
+  app.add_option("DIR", options.directory, "folder of the compiled model")
+      ->required();
+  app.add_option("--prompt", options.prompt, "tokens of the prompt")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--generate", options.generate, "tokens generated after it")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads,-j", options.threads,
+                 "thread counts, with commas between them; without it, one per "
+                 "physical core")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--repeat", options.repeat, "repetitions")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "print one JSON object");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0)
+      return app.exit(error);
+    std::fprintf(stderr, "picollm-bench: %s; --help lists all options\n",
+                 error.what());
+    return 2;
+  }
+  if (options.threads.empty())
+    options.threads = {0};
+
+  picollm_error error;
+  picollm_model *loaded = nullptr;
+  if (picollm_model_load(options.directory.c_str(), nullptr, &loaded, &error))
+    return fail(error.message);
+  const std::unique_ptr<picollm_model, Freed> model(loaded);
+  // Several times the largest caches.
+  ReadBandwidth memory(uint64_t(512) << 20);
+  std::vector<Speed> speeds(options.threads.size());
+  for (size_t i = 0; i < speeds.size(); ++i)
+    if (measure(loaded, options, options.threads[i], memory, speeds[i], error))
+      return fail(error.message);
+  print(loaded, options, speeds);
+  return 0;
+}
