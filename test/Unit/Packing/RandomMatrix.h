@@ -1,0 +1,45 @@
+//===- RandomMatrix.h - quantised matrices of any layout --------*- C++ -*-===//
+
+#ifndef PICOLLM_TEST_UNIT_PACKING_RANDOMMATRIX_H
+#define PICOLLM_TEST_UNIT_PACKING_RANDOMMATRIX_H
+
+#include "picollm/Quantization/QuantizedMatrix.h"
+#include "picollm/Support/Half.h"
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+namespace picollm {
+
+/// A valid matrix of the layout with random codes, scales and order.
+inline QuantizedMatrix randomMatrix(const MatrixLayout &layout,
+                                    unsigned seed = 1) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> scale(0.25f, 2.0f);
+  std::normal_distribution<float> normal;
+  QuantizedMatrix matrix;
+  matrix.layout = layout;
+  matrix.order.resize(layout.columns);
+  std::iota(matrix.order.begin(), matrix.order.end(), 0u);
+  std::shuffle(matrix.order.begin(), matrix.order.end(), random);
+  for (int64_t j = 0; j < layout.columns; ++j)
+    matrix.columnScales.push_back(floatToHalf(scale(random)));
+  for (const Panel &panel : layout.panels) {
+    QuantizedPanel &values = matrix.panels.emplace_back();
+    for (size_t s = 0; s < panel.segments.size(); ++s)
+      values.segmentScales.push_back(scale(random));
+    for (int64_t i = 0; i < panel.rows; ++i) {
+      values.rowScales.push_back(floatToHalf(scale(random)));
+      for (const Segment &segment : panel.segments)
+        for (int64_t j = 0; j < segment.columns; ++j)
+          values.codes.push_back(segment.bits == 16
+                                     ? floatToHalf(normal(random))
+                                     : random() % (1u << segment.bits));
+    }
+  }
+  return matrix;
+}
+
+} // namespace picollm
+
+#endif // PICOLLM_TEST_UNIT_PACKING_RANDOMMATRIX_H

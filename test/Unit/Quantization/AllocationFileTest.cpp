@@ -1,0 +1,134 @@
+//===- AllocationFileTest.cpp ---------------------------------------------===//
+
+#include "picollm/Quantization/AllocationFile.h"
+#include "SyntheticStack.h"
+#include "llvm/Support/FileSystem.h"
+#include <gtest/gtest.h>
+
+using namespace picollm;
+
+namespace {
+
+const char *small = R"({"file_bytes": 5000, "weights": 2048, "matrices": [
+  {"name": "a", "rows": 32, "columns": 64, "bits": 3.0, "loss": 0.5, "panels":
+   [{"rows": 20, "segments": [{"bits": 4, "columns": 32},
+                              {"bits": 2, "columns": 32}]},
+    {"rows": 12, "segments": [{"bits": 0, "columns": 64}]}]}]})";
+
+std::string replaced(std::string text, const std::string &from,
+                     const std::string &to) {
+  size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+std::string failure(const std::string &text) {
+  auto report = parseAllocation(text, "a.json");
+  return report ? "" : llvm::toString(report.takeError());
+}
+
+LossTable tableOf(const char *name, int64_t columns,
+                  std::vector<int64_t> rows) {
+  LossTable table;
+  table.name = name;
+  table.columns = columns;
+  table.rows = std::move(rows);
+  for (int64_t j = columns; j-- > 0;)
+    table.order.push_back(j);
+  return table;
+}
+
+} // namespace
+
+TEST(AllocationFile, ReadsWhatAUserWrites) {
+  AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
+  EXPECT_EQ(report.fileBytes, 5000);
+  ASSERT_EQ(report.matrices.size(), 1u);
+  const MatrixLayout &layout = report.matrices[0].stack.layout;
+  EXPECT_EQ(layout.panels[0], (Panel{20, {{4, 32}, {2, 32}}}));
+  EXPECT_EQ(layout.panels[1], (Panel{12, {{0, 64}}}));
+  EXPECT_EQ(report.matrices[0].loss, 0.5);
+}
+
+TEST(AllocationFile, WhatWasAllocatedComesBack) {
+  auto weights = gaussianStack(128, {64, 32});
+  std::vector<LossTable> tables = {
+      llvm::cantFail(measureLosses(weights->stack, correlatedInput(128), {}))};
+  FileBudget budget = FileBudget::ofBits(5.0, 128 * 96, 4096);
+  Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+  AllocationReport report = makeReport(allocation, tables, 128 * 96);
+  EXPECT_LE(report.bitsPerWeight(), 5.0);
+  llvm::SmallString<128> path;
+  ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("allocation", "json", path));
+  llvm::cantFail(writeAllocation(report, path));
+  AllocationReport read = llvm::cantFail(readAllocation(path));
+  llvm::sys::fs::remove(path);
+  Allocation again = llvm::cantFail(applyReport(read, tables, 4096));
+  EXPECT_EQ(again.fileBytes, allocation.fileBytes);
+  EXPECT_EQ(again.stacks[0].layout, allocation.stacks[0].layout);
+  EXPECT_EQ(again.stacks[0].order, allocation.stacks[0].order);
+  EXPECT_DOUBLE_EQ(read.matrices[0].loss, report.matrices[0].loss);
+}
+
+TEST(AllocationFile, ColumnsWithoutAnOrderGoByImportance) {
+  AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
+  std::vector<LossTable> tables = {tableOf("a", 64, {20, 12})};
+  Allocation allocation = llvm::cantFail(applyReport(report, tables, 4096));
+  EXPECT_EQ(allocation.stacks[0].order, tables[0].order);
+}
+
+TEST(AllocationFile, RefusesAnotherModel) {
+  AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
+  auto message = [&](LossTable table) {
+    auto allocation = applyReport(report, table, 4096);
+    return allocation ? "" : llvm::toString(allocation.takeError());
+  };
+  EXPECT_EQ(message(tableOf("a", 64, {20, 12})), "");
+  EXPECT_NE(message(tableOf("b", 64, {20, 12})).find("missing"),
+            std::string::npos);
+  EXPECT_NE(message(tableOf("a", 64, {32})).find("32 rows in 2 panels"),
+            std::string::npos);
+  EXPECT_NE(message(tableOf("a", 72, {20, 12})), "");
+}
+
+TEST(AllocationFile, RefusesBrokenFiles) {
+  EXPECT_EQ(failure(small), "");
+  EXPECT_NE(failure("{").find("no valid JSON"), std::string::npos);
+  EXPECT_NE(failure("[]").find("missing"), std::string::npos);
+  EXPECT_NE(failure(replaced(small, "\"matrices\"", "\"x\"")).find("matrices"),
+            std::string::npos);
+  EXPECT_NE(
+      failure(replaced(small, "\"bits\": 4", "\"bits\": 9")).find("9 bits"),
+      std::string::npos);
+  EXPECT_NE(failure(replaced(small, "\"bits\": 4", "\"bits\": \"4\""))
+                .find("no integer"),
+            std::string::npos);
+  EXPECT_NE(failure(replaced(small, "\"columns\": 32", "\"columns\": 12"))
+                .find("12 columns"),
+            std::string::npos);
+  EXPECT_NE(failure(replaced(small, "\"rows\": 32", "\"rows\": 33")), "");
+  EXPECT_NE(failure(replaced(small, "\"rows\": 32",
+                             "\"rows\": 99999999999999999999")),
+            "");
+  EXPECT_NE(failure(replaced(small, "\"name\": \"a\"", "\"name\": 3")), "");
+  EXPECT_NE(failure(replaced(small, "\"loss\"", "\"order\": [1, 1], \"loss\""))
+                .find("permutation"),
+            std::string::npos);
+  EXPECT_NE(failure(replaced(small, "5000", "-9223372036854775808")), "");
+  auto none = readAllocation("no-such-file.json");
+  ASSERT_FALSE(static_cast<bool>(none));
+  EXPECT_NE(llvm::toString(none.takeError()).find("cannot read"),
+            std::string::npos);
+}
+
+TEST(AllocationFile, SummaryNamesSizesKindsAndWidths) {
+  AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
+  report.matrices[0].name = "blk.12.q";
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  printSummary(report, out);
+  EXPECT_NE(text.find("19.531 bits per weight"), std::string::npos);
+  EXPECT_NE(text.find("blk.*.q"), std::string::npos);
+  EXPECT_NE(text.find("4 bit 31.2 %"), std::string::npos);
+  EXPECT_NE(text.find("0 bit 37.5 %"), std::string::npos);
+}

@@ -1,0 +1,230 @@
+//===- QuantizeStackTest.cpp ----------------------------------------------===//
+
+#include "SyntheticStack.h"
+#include "picollm/Support/Half.h"
+#include "picollm/Support/Parallel.h"
+#include <gtest/gtest.h>
+
+using namespace picollm;
+
+namespace {
+
+QuantizedStack quantize(const SyntheticStack &weights,
+                        const InputStatistics &statistics,
+                        const StackAllocation &allocation,
+                        const QuantizationOptions &options = {}) {
+  QuantizedStack result = llvm::cantFail(
+      quantizeStack(weights.stack, statistics, allocation, options));
+  llvm::Error error = checkQuantizedMatrix(result.matrix);
+  EXPECT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
+  return result;
+}
+
+InputStatistics diagonalOf(const InputStatistics &statistics, int64_t columns) {
+  InputStatistics diagonal;
+  for (int64_t j = 0; j < columns; ++j)
+    diagonal.moment.push_back(statistics.moment[j * columns + j]);
+  return diagonal;
+}
+
+/// A file just large enough for `bits` of tiles per weight.
+Allocation allocate(const LossTable &table, double bits) {
+  int64_t rows = 0;
+  for (int64_t panel : table.rows)
+    rows += panel;
+  int64_t weights = rows * table.columns;
+  return llvm::cantFail(
+      allocateBits(table, FileBudget::ofBits(bits, weights, 4096)));
+}
+
+} // namespace
+
+TEST(QuantizeStack, ErrorFallsWithEachBit) {
+  auto weights = gaussianStack(96, {64});
+  InputStatistics input = correlatedInput(96);
+  double last = 1.0;
+  for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8, 16}) {
+    QuantizedStack result =
+        quantize(*weights, input, uniformAllocation(weights->stack, bits));
+    double error = outputError(*weights, result.matrix, 0, input);
+    EXPECT_LT(error, bits == 1 ? last : 0.5 * last) << bits << " bits";
+    last = error;
+  }
+  EXPECT_LT(last, 1e-6);
+}
+
+TEST(QuantizeStack, FeedbackBeatsRoundingOnCorrelatedInputs) {
+  auto weights = gaussianStack(128, {96});
+  InputStatistics input = correlatedInput(128);
+  for (int64_t bits : {2, 3, 4}) {
+    StackAllocation allocation = uniformAllocation(weights->stack, bits);
+    double feedback = outputError(
+        *weights, quantize(*weights, input, allocation).matrix, 0, input);
+    double rounding = outputError(
+        *weights, quantize(*weights, diagonalOf(input, 128), allocation).matrix,
+        0, input);
+    EXPECT_LT(feedback, 0.7 * rounding) << bits << " bits";
+  }
+}
+
+TEST(QuantizeStack, RefittedScalesLowerTheError) {
+  auto weights = gaussianStack(128, {96});
+  InputStatistics input = correlatedInput(128);
+  QuantizationOptions plain;
+  plain.refitScales = false;
+  for (int64_t bits : {1, 2, 3}) {
+    StackAllocation allocation = uniformAllocation(weights->stack, bits);
+    double with = outputError(
+        *weights, quantize(*weights, input, allocation).matrix, 0, input);
+    double without = outputError(
+        *weights, quantize(*weights, input, allocation, plain).matrix, 0,
+        input);
+    EXPECT_LT(with, without) << bits << " bits";
+  }
+}
+
+// Without the refit, the loss that feedback counts is that of the result under
+// the damped moment (an identity of GPTQ).
+TEST(QuantizeStack, StatedLossIsTheOutputErrorUnderTheDampedMoment) {
+  auto weights = gaussianStack(64, {48, 32});
+  InputStatistics input = correlatedInput(64), damped = input;
+  QuantizationOptions options;
+  options.refitScales = false;
+  double mean = 0;
+  for (int64_t j = 0; j < 64; ++j)
+    mean += input.moment[j * 65] / 64.0;
+  for (int64_t j = 0; j < 64; ++j)
+    damped.moment[j * 65] += float(options.damping * mean);
+  QuantizedStack result =
+      quantize(*weights, input, uniformAllocation(weights->stack, 3), options);
+  for (size_t p = 0; p < 2; ++p) {
+    double error = outputError(*weights, result.matrix, p, damped, false);
+    EXPECT_NEAR(result.losses[p] / error, 1.0, 0.01);
+  }
+}
+
+TEST(QuantizeStack, MeasuredLossForetellsTheLossOfFeedback) {
+  auto weights = gaussianStack(128, {256});
+  InputStatistics input = correlatedInput(128);
+  LossTable table = llvm::cantFail(measureLosses(weights->stack, input, {}));
+  for (double bits : {5.0, 6.0, 8.0}) {
+    Allocation allocation = allocate(table, bits);
+    QuantizedStack result = quantize(*weights, input, allocation.stacks[0]);
+    EXPECT_NEAR(result.losses[0] / allocation.stacks[0].losses[0], 1.0, 0.35)
+        << bits << " bits";
+  }
+}
+
+TEST(QuantizeStack, ChosenWidthsBeatOneWidthAtEqualSize) {
+  auto weights = gaussianStack(256, {128});
+  InputStatistics input = correlatedInput(256);
+  LossTable table = llvm::cantFail(measureLosses(weights->stack, input, {}));
+  StackAllocation uniform = uniformAllocation(weights->stack, 3);
+  FileBudget budget;
+  budget.fileBytes = 4096 + matrixBytes(uniform.layout);
+  budget.fixedBytes = 4096;
+  Allocation chosen = llvm::cantFail(allocateBits(table, budget));
+  double mixed = outputError(
+      *weights, quantize(*weights, input, chosen.stacks[0]).matrix, 0, input);
+  double even = outputError(*weights, quantize(*weights, input, uniform).matrix,
+                            0, input);
+  EXPECT_LT(mixed, 0.8 * even);
+}
+
+TEST(QuantizeStack, PanelsShareColumnScalesAtDifferentWidths) {
+  auto weights = gaussianStack(64, {64, 32, 32});
+  for (float &value : weights->values[2])
+    value *= 30.0f;
+  InputStatistics input = correlatedInput(64);
+  StackAllocation allocation = uniformAllocation(weights->stack, 4);
+  allocation.layout.panels[1].segments = {{8, 32}, {2, 32}};
+  allocation.layout.panels[2].segments = {{16, 8}, {3, 56}};
+  QuantizedStack result = quantize(*weights, input, allocation);
+  EXPECT_LT(outputError(*weights, result.matrix, 0, input), 0.02);
+  EXPECT_LT(outputError(*weights, result.matrix, 2, input), 0.06);
+  EXPECT_EQ(result.losses.size(), 3u);
+}
+
+TEST(QuantizeStack, RowWeightsDrawPrecisionToTheirRows) {
+  auto weights = gaussianStack(64, {64});
+  InputStatistics input = correlatedInput(64);
+  StackAllocation allocation = uniformAllocation(weights->stack, 2);
+  std::vector<float> first(64, 0.01f);
+  std::fill_n(first.begin(), 16, 10.0f);
+  QuantizedMatrix plain = quantize(*weights, input, allocation).matrix;
+  weights->stack.panels[0].rowWeights = first;
+  QuantizedMatrix weighted = quantize(*weights, input, allocation).matrix;
+  EXPECT_LT(outputError(*weights, weighted, 0, input),
+            outputError(*weights, plain, 0, input));
+}
+
+TEST(QuantizeStack, SampledScalesServeTheRowsOutsideTheSample) {
+  auto weights = gaussianStack(64, {1500});
+  InputStatistics input = correlatedInput(64);
+  StackAllocation allocation = uniformAllocation(weights->stack, 3);
+  QuantizationOptions sampled;
+  sampled.sampleRows = 200;
+  sampled.cacheBytes = 0; // stream
+  double all = outputError(
+      *weights, quantize(*weights, input, allocation).matrix, 0, input);
+  double some = outputError(
+      *weights, quantize(*weights, input, allocation, sampled).matrix, 0,
+      input);
+  EXPECT_LT(some, 1.15 * all);
+}
+
+TEST(QuantizeStack, ResultDoesNotDependOnThreadsOrCache) {
+  auto weights = gaussianStack(64, {2100, 40});
+  InputStatistics input = correlatedInput(64);
+  StackAllocation allocation = uniformAllocation(weights->stack, 3);
+  QuantizationOptions stream;
+  stream.cacheBytes = 0;
+  setThreadCount(1);
+  QuantizedMatrix one = quantize(*weights, input, allocation).matrix;
+  setThreadCount(3);
+  QuantizedMatrix three = quantize(*weights, input, allocation, stream).matrix;
+  setThreadCount(0);
+  EXPECT_EQ(one.columnScales, three.columnScales);
+  for (size_t p = 0; p < 2; ++p) {
+    EXPECT_EQ(one.panels[p].codes, three.panels[p].codes);
+    EXPECT_EQ(one.panels[p].rowScales, three.panels[p].rowScales);
+  }
+}
+
+TEST(QuantizeStack, RefusesAllocationsOfAnotherShape) {
+  auto weights = gaussianStack(64, {32});
+  InputStatistics input = correlatedInput(64);
+  auto message = [&](const StackAllocation &allocation) {
+    auto result = quantizeStack(weights->stack, input, allocation, {});
+    return result ? "" : llvm::toString(result.takeError());
+  };
+  StackAllocation good = uniformAllocation(weights->stack, 3), bad = good;
+  EXPECT_EQ(message(good), "");
+  bad.layout.panels[0].rows = 31;
+  EXPECT_NE(message(bad).find("31 rows"), std::string::npos);
+  bad = good;
+  bad.order[3] = bad.order[4];
+  EXPECT_NE(message(bad).find("permutation"), std::string::npos);
+  bad = good;
+  bad.layout.panels.push_back(bad.layout.panels[0]);
+  EXPECT_NE(message(bad).find("2 panels"), std::string::npos);
+}
+
+TEST(MakeHalfMatrix, KeepsWeightsAsHalves) {
+  auto weights = gaussianStack(16, {5, 3});
+  QuantizedMatrix matrix = llvm::cantFail(makeHalfMatrix(weights->stack));
+  llvm::cantFail(checkQuantizedMatrix(matrix));
+  float row[16];
+  for (size_t p = 0; p < 2; ++p)
+    for (int64_t i = 0; i < matrix.layout.panels[p].rows; ++i) {
+      dequantizeRow(matrix, p, i, row);
+      for (int64_t j = 0; j < 16; ++j)
+        EXPECT_EQ(row[j],
+                  halfToFloat(floatToHalf(weights->values[p][i * 16 + j])));
+    }
+  weights->values[1][7] = 1e6f;
+  auto beyond = makeHalfMatrix(weights->stack);
+  ASSERT_FALSE(static_cast<bool>(beyond));
+  EXPECT_NE(llvm::toString(beyond.takeError()).find("65504"),
+            std::string::npos);
+}
