@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "picollm/Import/WeightEncoding.h"
+#include "picollm/Support/Half.h"
 #include "llvm/Support/Endian.h"
 #include <cstring>
 
@@ -18,17 +19,6 @@ static float floatOfBits(uint32_t bits) {
   float value;
   std::memcpy(&value, &bits, sizeof(value));
   return value;
-}
-
-static float halfToFloat(uint16_t half) {
-  uint32_t sign = uint32_t(half & 0x8000) << 16;
-  uint32_t exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
-  if (exponent == 0) { // zero and subnormals: mantissa * 2^-24, exact
-    float value = float(mantissa) * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  uint32_t wide = exponent == 31 ? 255 : exponent + (127 - 15);
-  return floatOfBits(sign | wide << 23 | mantissa << 13);
 }
 
 static float readHalf(const uint8_t *in) { return halfToFloat(read16le(in)); }

@@ -63,7 +63,7 @@ def Model_RotationAttr : AttrDef<Model_Dialect, "Rotation"> {
   }];
   let parameters = (ins "::mlir::DenseF64ArrayAttr":$frequencies,
                         "::mlir::FloatAttr":$scale);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let assemblyFormat = "`<` struct(custom<Frequencies>($frequencies), $scale) `>`";
   let genVerifyDecl = 1;
 }
 

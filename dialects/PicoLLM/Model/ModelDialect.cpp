@@ -13,6 +13,27 @@ using namespace picollm::model;
 #include "PicoLLM/Model/ModelDialect.cpp.inc"
 #include "PicoLLM/Model/ModelEnums.cpp.inc"
 
+/// Unlike those of a plain array of doubles, the digits are enough to read the
+/// same numbers again.
+static void printFrequencies(AsmPrinter &printer,
+                             DenseF64ArrayAttr frequencies) {
+  printer << '[';
+  llvm::interleaveComma(frequencies.asArrayRef(), printer, [&](double value) {
+    printer.printFloat(APFloat(value));
+  });
+  printer << ']';
+}
+
+static ParseResult parseFrequencies(AsmParser &parser,
+                                    DenseF64ArrayAttr &frequencies) {
+  SmallVector<double> values;
+  auto parseValue = [&] { return parser.parseFloat(values.emplace_back()); };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseValue))
+    return failure();
+  frequencies = DenseF64ArrayAttr::get(parser.getContext(), values);
+  return success();
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "PicoLLM/Model/ModelAttributes.cpp.inc"
 

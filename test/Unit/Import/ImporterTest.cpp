@@ -3,6 +3,7 @@
 #include "picollm/Import/Importer.h"
 #include "PicoLLM/Model/Model.h"
 #include "TinyLlama.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -122,6 +123,14 @@ TEST_F(ImporterTest, TheModuleCanBePrintedAndParsed) {
   ASSERT_TRUE(parsed);
   llvm::raw_string_ostream(again) << **parsed;
   EXPECT_EQ(text, again);
+
+  // The digits of the text must be enough: angles grow with the position.
+  TinyLlama wide;
+  wide.headSize = 64;
+  model::RotationAttr rotation = rotationOf(wide.writer());
+  text.clear();
+  llvm::raw_string_ostream(text) << rotation;
+  EXPECT_EQ(mlir::parseAttribute(text, &context), rotation);
 }
 
 TEST_F(ImporterTest, WeightsCanBeReadThroughTheirReferences) {
