@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 using namespace picollm::runtime;
 
@@ -15,16 +16,22 @@ static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+static std::string shortNumber(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", number);
+  return text;
+}
+
 static Failure checkOptions(const picollm_generate_options &options) {
   auto invalid = [](const std::string &message) {
     return Failure{PICOLLM_INVALID_ARGUMENT, message};
   };
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature))
     return invalid("temperature: must be a number from 0 up, not " +
-                   std::to_string(options.temperature));
+                   shortNumber(options.temperature));
   if (!(options.top_p >= 0 && options.top_p <= 1))
     return invalid("top_p: must be above 0 and at most 1, not " +
-                   std::to_string(options.top_p));
+                   shortNumber(options.top_p));
   if (options.max_tokens < 0)
     return invalid("max_tokens: must not be negative, not " +
                    std::to_string(options.max_tokens));

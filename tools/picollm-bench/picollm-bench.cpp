@@ -167,18 +167,14 @@ int main(int argc, char **argv) {
   app.add_option("DIR", options.directory, "folder of the compiled model")
       ->required();
   app.add_option("--prompt", options.prompt, "tokens of the prompt")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--generate", options.generate, "tokens generated after it")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--threads,-j", options.threads,
                  "thread counts, with commas between them; without it, one per "
                  "physical core")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->delimiter(',');
   app.add_option("--repeat", options.repeat, "repetitions")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_flag("--json", options.json, "print one JSON object");
   try {
@@ -190,8 +186,15 @@ int main(int argc, char **argv) {
                  error.what());
     return 2;
   }
+  const bool positive =
+      options.prompt > 0 && options.generate > 0 && options.repeat > 0 &&
+      std::all_of(options.threads.begin(), options.threads.end(),
+                  [](int32_t threads) { return threads > 0; });
+  if (!positive)
+    return fail("--prompt, --generate, --threads and --repeat: must be at "
+                "least 1; --help lists all options");
   if (options.threads.empty())
-    options.threads = {0};
+    options.threads = {0}; // the runtime's choice
 
   picollm_error error;
   picollm_model *loaded = nullptr;
