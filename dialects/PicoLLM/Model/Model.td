@@ -166,7 +166,7 @@ def Model_GatedOp : Model_Op<"gated", [Pure,
   let arguments = (ins Model_GateFunctionAttr:$function, Model_Activation:$gate,
                        Model_Activation:$up);
   let results = (outs Model_Activation:$result);
-  let assemblyFormat = "$function $gate `,` $up attr-dict `:` type($gate)";
+  let assemblyFormat = "`` $function $gate `,` $up attr-dict `:` type($gate)";
 }
 
 def Model_AddOp : Model_Op<"add", [Pure, Commutative,

@@ -3,6 +3,7 @@
 #ifndef PICOLLM_STEP_TD
 #define PICOLLM_STEP_TD
 
+include "mlir/IR/OpAsmInterface.td"
 include "PicoLLM/Layout/LayoutDialect.td"
 include "PicoLLM/Step/StepEnums.td"
 
@@ -29,7 +30,8 @@ class Step_Op<string mnemonic, list<Trait> traits = []>
     : Op<Step_Dialect, mnemonic, traits>;
 
 def Step_ProgramOp : Step_Op<"program", [Symbol, IsolatedFromAbove,
-    SingleBlock, NoTerminator]> {
+    SingleBlock, NoTerminator,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "the step as one list of ops that every thread runs";
   let description = [{
     `picollm_step.program @step(%tokens: memref<?xi32>, %logits:
@@ -107,7 +109,7 @@ def Step_LinearOp : Step_Op<"linear", [
   let arguments = (ins Step_EpilogueAttr:$epilogue, UnitAttr:$wanted,
       Arg<Step_Bytes, "", [MemRead]>:$input, FlatSymbolRefAttr:$weight,
       Arg<Variadic<Step_Floats>, "", [MemRead, MemWrite]>:$outputs);
-  let assemblyFormat = [{$epilogue (`wanted` $wanted^)? $input `,` $weight
+  let assemblyFormat = [{`` $epilogue (`wanted` $wanted^)? $input `,` $weight
       `into` $outputs attr-dict `:` type($input) `,` type($outputs)}];
   let hasVerifier = 1;
 }

@@ -61,3 +61,11 @@ void ProgramOp::print(OpAsmPrinter &printer) {
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
+
+void ProgramOp::getAsmBlockArgumentNames(Region &region,
+                                         OpAsmSetValueNameFn setName) {
+  if (region.getNumArguments() != 2)
+    return;
+  setName(region.getArgument(0), "tokens");
+  setName(region.getArgument(1), "logits");
+}

@@ -1,12 +1,12 @@
 // RUN: picollm-opt %s | picollm-opt | FileCheck %s
 // RUN: picollm-opt %s --emit-bytecode | picollm-opt | FileCheck %s
 
-// CHECK: test.panel = #picollm_layout.panel<8: 0x8, 16x8>
-// CHECK-SAME: test.encoded = #picollm_layout.encoded_panel<none x 8, f32 x 8>
+// CHECK: test.encoded = #picollm_layout.encoded_panel<none x 8, f32 x 8>
+// CHECK-SAME: test.panel = #picollm_layout.panel<8: 0x8, 16x8>
 module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encoded = #picollm_layout.encoded_panel<none x 8, f32 x 8>} {
   // A width of 0 must not read as a hexadecimal number.
-  // CHECK: picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1472, encoding = "packed", hash = ""> sources ["q", "k", "v"]
-  picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1472, encoding = "packed", hash = ""> sources ["q", "k", "v"]
+  // CHECK: picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1600, encoding = "packed", hash = ""> sources ["q", "k", "v"]
+  picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1600, encoding = "packed", hash = ""> sources ["q", "k", "v"]
 
   // CHECK-LABEL: func.func @layer
   func.func @layer(%tokens: tensor<?xi32>) -> tensor<?x16xf32> {

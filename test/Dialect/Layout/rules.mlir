@@ -1,0 +1,191 @@
+// RUN: picollm-opt %s --verify-diagnostics --split-input-file
+
+// One case for every rule of dialects/SPEC.md, section "Layout level".
+
+// expected-error @below {{(panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<8: 9x16>} {}
+
+// -----
+
+// expected-error @below {{(panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<8: 4x12>} {}
+
+// -----
+
+// expected-error @below {{(panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<0: 4x16>} {}
+
+// -----
+
+// expected-error @below {{(matrix_c1)}}
+module attributes {test.value = !picollm_layout.matrix<16, [8: 4x8]>} {}
+
+// -----
+
+// expected-error @below {{(matrix_c1)}}
+module attributes {test.value = !picollm_layout.matrix<16>} {}
+
+// -----
+
+// expected-error @below {{(encoded_panel_c1)}}
+module attributes {test.value = #picollm_layout.encoded_panel<codes_i8 x 12>} {}
+
+// -----
+
+// expected-error @below {{(activation_c1)}}
+module attributes {test.value = !picollm_layout.activation<[codes_i8 x 8], [codes_i8 x 16]>} {}
+
+// -----
+
+// expected-error @below {{(layout_weight_c1)}}
+picollm_layout.weight @m : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+
+// -----
+
+// expected-error @below {{(layout_weight_c2)}}
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "f16", hash = ""> sources ["w"]
+
+// -----
+
+// expected-error @below {{(layout_weight_c3)}}
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 32, size = 512, encoding = "packed", hash = ""> sources ["w"]
+
+// -----
+
+// expected-error @below {{(layout_weight_c4)}}
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 576, encoding = "packed", hash = ""> sources ["w"]
+
+// -----
+
+// expected-error @below {{(layout_weight_c5)}}
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["a", "b"]
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(layout_embedding_c1)}}
+  %0 = picollm_layout.embedding @w(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(layout_embedding_c1)}}
+  %0 = picollm_layout.embedding @absent(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(layout_embedding_c2)}}
+  %0 = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(layout_embedding_c3)}}
+  %0 = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{(layout_encode_c1)}}
+  %0 = picollm_layout.encode %x for @w : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x8xf32>) {
+  // expected-error @below {{(layout_encode_c2)}}
+  %0 = picollm_layout.encode %x for @m : tensor<?x8xf32> -> <[codes_i8 x 16]>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{(layout_encode_c3)}}
+  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{(layout_encode_c3)}}
+  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8]>
+  return
+}
+
+// -----
+
+picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{(layout_linear_c1)}}
+  %0:2 = picollm_layout.linear %x, @w : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16]>) {
+  // expected-error @below {{(layout_linear_c2)}}
+  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{(layout_linear_c3)}}
+  %0:1 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{(layout_linear_c4)}}
+  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{(layout_linear_c5)}}
+  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<4x8xf32>
+  return
+}
