@@ -75,9 +75,9 @@ Error WeightReader::readRows(const WeightSource &source, int64_t row,
     return rowBytes.takeError();
   if (row < 0 || count < 0 || row > source.rows - count)
     return createStringError(
-        "%s: tensor '%s' has %lld rows, but rows %lld to %lld are wanted",
+        "%s: tensor '%s' has %lld rows, but %lld from row %lld on are wanted",
         source.file.c_str(), source.name.c_str(), (long long)source.rows,
-        (long long)row, (long long)(row + count));
+        (long long)count, (long long)row);
 
   Expected<StringRef> bytes = map(source.file);
   if (!bytes)
