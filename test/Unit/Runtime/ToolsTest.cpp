@@ -1,0 +1,173 @@
+// picollm-run and picollm-bench as a user calls them, with the fake model.
+#include "ChatPrompt.h"
+#include "FakeFiles.h"
+#include "FakeModel.h"
+
+#include "gtest/gtest.h"
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+using namespace picollm::test;
+
+namespace {
+
+struct Outcome {
+  bool succeeded;
+  std::string out, err;
+};
+
+class Tools : public testing::Test {
+protected:
+  /// Runs a tool of build/bin with these arguments and standard input.
+  Outcome run(const std::string &arguments, const std::string &input = "") {
+    const std::string in = folder + "/in", out = folder + "/out",
+                      err = folder + "/err";
+    writeFile(in, input.data(), input.size());
+    const std::string command = "\"" PICOLLM_BUILD_DIR "/bin/\"" + arguments +
+                                " <\"" + in + "\" >\"" + out + "\" 2>\"" + err +
+                                "\"";
+    const int status = std::system(command.c_str());
+    return {status == 0, readFile(out), readFile(err)};
+  }
+
+  /// A failure says one sentence on standard error and nothing else.
+  void expectSentence(const std::string &arguments, const std::string &part,
+                      const std::string &input = "") {
+    const Outcome got = run(arguments, input);
+    EXPECT_FALSE(got.succeeded) << arguments;
+    EXPECT_EQ(got.out, "") << arguments;
+    EXPECT_NE(got.err.find(part), std::string::npos) << got.err;
+    EXPECT_EQ(std::count(got.err.begin(), got.err.end(), '\n'), 1) << got.err;
+  }
+
+  std::string folder = fakeModelFolder();
+  std::string quoted = " \"" + folder + "\" ";
+};
+
+} // namespace
+
+TEST_F(Tools, RunPrintsTheTextAndNothingElse) {
+  const Outcome got = run("picollm-run" + quoted + "hello -n 12");
+  EXPECT_TRUE(got.succeeded);
+  EXPECT_EQ(got.err, "");
+  EXPECT_GT(got.out.size(), 5u);
+  EXPECT_EQ(got.out.back(), '\n');
+  const Outcome json = run("picollm-run" + quoted + "hello -n 12 --json");
+  EXPECT_EQ(nlohmann::json::parse(json.out)["text"].get<std::string>() + "\n",
+            got.out);
+}
+
+TEST_F(Tools, RunReadsThePromptFromStandardInput) {
+  const Outcome argument = run("picollm-run" + quoted + "\"hello you\" -n 9");
+  const Outcome input = run("picollm-run" + quoted + "-n 9", "hello you\n");
+  EXPECT_TRUE(input.succeeded);
+  EXPECT_EQ(input.out, argument.out);
+}
+
+TEST_F(Tools, RunGivesTheSameTextForAnyThreads) {
+  const std::string options = "hello -n 40 --temperature=0.9 --top-p=0.9 "
+                              "--top-k=50 --seed=3 ";
+  const Outcome one = run("picollm-run" + quoted + options + "-j 1");
+  EXPECT_TRUE(one.succeeded);
+  for (const char *threads :
+       {"-j 2", "--threads=3", "--device=cpu:2", "--device=best"})
+    EXPECT_EQ(run("picollm-run" + quoted + options + threads).out, one.out);
+}
+
+TEST_F(Tools, RunDescribesItsTextInJson) {
+  const Outcome got =
+      run("picollm-run" + quoted + "hello --max-tokens=7 --json --stats");
+  ASSERT_TRUE(got.succeeded);
+  const nlohmann::json object = nlohmann::json::parse(got.out);
+  EXPECT_EQ(object["model"], "fake");
+  EXPECT_EQ(object["prompt_tokens"], 6);
+  EXPECT_EQ(object["completion_tokens"], 7);
+  EXPECT_EQ(object["end"], "token limit");
+  EXPECT_NE(got.err.find("7 tokens"), std::string::npos);
+}
+
+TEST_F(Tools, RunRefusesWithOneSentence) {
+  expectSentence("picollm-run", "DIR is required");
+  expectSentence("picollm-run /no/such/folder x", "cannot be read");
+  expectSentence("picollm-run" + quoted + "x --no-such", "--no-such");
+  expectSentence("picollm-run" + quoted + "x --temperature=hot", "temperature");
+  expectSentence("picollm-run" + quoted + "x --temperature=-1", "not -1");
+  expectSentence("picollm-run" + quoted + "x --top-p=2", "top_p");
+  expectSentence("picollm-run" + quoted + "x --threads=0", "at least 1");
+  expectSentence("picollm-run" + quoted + "x --threads=9999", "between 1 and");
+  expectSentence("picollm-run" + quoted + "x --device=gpu", "'gpu'");
+  expectSentence("picollm-run" + quoted + "x --device=cpu:x", "'cpu:x'");
+  expectSentence("picollm-run" + quoted + "x -j 1 --device=cpu", "--device");
+  expectSentence("picollm-run" + quoted + "x --context=100000", "256");
+  expectSentence("picollm-run" + quoted + "x --system=y", "--chat");
+  expectSentence("picollm-run" + quoted + "x --chat", "chat template");
+  expectSentence("picollm-run" + quoted, "256 of the context's 256 positions",
+                 std::string(1000, 'a'));
+}
+
+TEST_F(Tools, RunVerifiesOnDemand) {
+  EXPECT_TRUE(run("picollm-run" + quoted + "x -n 1 --verify").succeeded);
+  std::string bytes = readFile(folder + "/fake.weights");
+  bytes.back() ^= 1;
+  writeFile(folder + "/fake.weights", bytes.data(), bytes.size());
+  EXPECT_TRUE(run("picollm-run" + quoted + "x -n 1").succeeded);
+  expectSentence("picollm-run" + quoted + "x -n 1 --verify", "is damaged");
+}
+
+TEST_F(Tools, HelpTeaches) {
+  for (std::string tool : {"picollm-run", "picollm-bench"}) {
+    const Outcome got = run(tool + " --help");
+    EXPECT_TRUE(got.succeeded);
+    EXPECT_NE(got.out.find("Example"), std::string::npos);
+  }
+}
+
+TEST_F(Tools, BenchReportsEveryThreadCount) {
+  const Outcome got =
+      run("picollm-bench" + quoted +
+          "--prompt=20 --generate=10 --threads=1,2 --repeat=1 --json");
+  ASSERT_TRUE(got.succeeded) << got.err;
+  const nlohmann::json object = nlohmann::json::parse(got.out);
+  ASSERT_EQ(object["results"].size(), 2u);
+  for (int i : {0, 1}) {
+    const nlohmann::json &result = object["results"][size_t(i)];
+    EXPECT_EQ(result["threads"], i + 1);
+    EXPECT_EQ(result["bytes_per_token"], FAKE_CONTENT_BYTES);
+    EXPECT_GT(result["prefill_tokens_per_second"], 0);
+    EXPECT_GT(result["decode_tokens_per_second"], 0);
+    EXPECT_NEAR(result["bandwidth_share"].get<double>(),
+                result["decode_tokens_per_second"].get<double>() *
+                    FAKE_CONTENT_BYTES /
+                    result["read_bytes_per_second"].get<double>(),
+                1e-6);
+  }
+}
+
+TEST_F(Tools, BenchRefusesWithOneSentence) {
+  expectSentence("picollm-bench", "DIR is required");
+  expectSentence("picollm-bench /no/such/folder", "cannot be read");
+  expectSentence("picollm-bench" + quoted + "--threads=1,x", "--threads");
+  expectSentence("picollm-bench" + quoted + "--threads=0", "at least 1");
+  expectSentence("picollm-bench" + quoted + "--generate=0", "at least 1");
+  expectSentence("picollm-bench" + quoted + "--prompt=9999", "256 positions");
+}
+
+// What Hugging Face's templates of SmolLM2 and Llama 3 write.
+TEST(ChatPrompt, WritesTheTurnsOfKnownTemplates) {
+  const auto chatml = chatFormat("{{'<|im_start|>' + role}}...<|im_end|>");
+  ASSERT_TRUE(chatml);
+  EXPECT_EQ(chatml->turn("Be brief.", "Hi", true),
+            "<|im_start|>system\nBe brief.<|im_end|>\n"
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(chatml->turn("Be brief.", "Why?", false),
+            "<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n"
+            "<|im_start|>assistant\n");
+  const auto llama = chatFormat("<|start_header_id|>...<|eot_id|>");
+  ASSERT_TRUE(llama);
+  EXPECT_EQ(llama->turn("", "Hi", true),
+            "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+  EXPECT_FALSE(chatFormat("[INST] {{ message }} [/INST]"));
+  EXPECT_FALSE(chatFormat(""));
+}
