@@ -81,9 +81,9 @@ std::string readFile(const std::string &path) {
 
 std::string freshFolder() {
   const auto *info = testing::UnitTest::GetInstance()->current_test_info();
-  std::filesystem::path folder = std::filesystem::path(testing::TempDir()) /
-                                 (std::string("picollm-runtime-") +
-                                  info->test_suite_name() + "-" + info->name());
+  const std::filesystem::path folder =
+      std::filesystem::path(PICOLLM_BUILD_DIR) / "test-folders" /
+      (std::string(info->test_suite_name()) + "-" + info->name());
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder.string();
