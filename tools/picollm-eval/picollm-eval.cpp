@@ -1,0 +1,145 @@
+//===- picollm-eval.cpp - how well a model predicts -----------------------===//
+
+#include "Perplexity.h"
+#include "picollm/Support/Parallel.h"
+#include "picollm/Support/Progress.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/raw_ostream.h"
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+using namespace picollm;
+using llvm::Error;
+using llvm::Expected;
+namespace cl = llvm::cl;
+
+// Numbers of JSON as floats: they are printed with as many digits as needed.
+using FloatJson = nlohmann::basic_json<std::map, std::vector, std::string, bool,
+                                       int64_t, uint64_t, float>;
+
+static cl::SubCommand
+    perplexityCommand("perplexity", "Perplexity over a folder of texts: the "
+                                    "predictions of tokens 513 to 1023");
+static cl::SubCommand logitsCommand("logits",
+                                    "Logits of every token of a sequence");
+
+static cl::opt<std::string>
+    modelPath(cl::Positional, cl::Required, cl::value_desc("DIR|MODEL"),
+              cl::desc("DIR|MODEL: folder of a compiled model, or a model file "
+                       "(run by the reference interpreter)"),
+              cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
+                          cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<bool> quiet("quiet", cl::desc("No progress on stderr"),
+                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<unsigned> threads("j", cl::desc("Threads (0: one per core)"),
+                                 cl::Prefix, cl::init(0),
+                                 cl::sub(perplexityCommand),
+                                 cl::sub(logitsCommand));
+static cl::opt<Path> path(
+    "path", cl::desc("How a compiled model is fed:"),
+    cl::values(clEnumValN(Path::Decode, "decode", "token by token (default)"),
+               clEnumValN(Path::Prefill, "prefill", "all at once")),
+    cl::init(Path::Decode), cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<std::string>
+    texts("texts", cl::Required, cl::value_desc("DIR"),
+          cl::desc("Folder of texts, taken in numeric order"),
+          cl::sub(perplexityCommand));
+static cl::opt<unsigned> limit("limit", cl::init(0), cl::value_desc("N"),
+                               cl::desc("At most so many texts (0: all)"),
+                               cl::sub(perplexityCommand));
+static cl::list<int> tokenList("tokens", cl::CommaSeparated, cl::OneOrMore,
+                               cl::value_desc("1,2,3"), cl::desc("Token ids"),
+                               cl::sub(logitsCommand));
+
+static Expected<std::unique_ptr<LanguageModel>> loadModel(int64_t context) {
+  if (isCompiledModel(modelPath))
+    return loadCompiledModel(modelPath, path, context);
+  if (llvm::sys::fs::is_directory(modelPath))
+    return llvm::createStringError(
+        modelPath + ": folder holds no compiled model; expected the output of "
+                    "picollm-compile or a GGUF file");
+  return loadFloatModel(modelPath);
+}
+
+static Error runPerplexity() {
+  auto model = loadModel(perplexityTokens);
+  if (!model)
+    return model.takeError();
+  Expected<Perplexity> result = measurePerplexity(**model, texts, limit);
+  if (!result)
+    return result.takeError();
+  if (json) {
+    nlohmann::ordered_json object{{"perplexity", result->arithmetic},
+                                  {"perplexity_geometric", result->geometric},
+                                  {"texts", result->texts},
+                                  {"tokens", result->tokens}};
+    llvm::outs() << object.dump() << '\n';
+  } else {
+    llvm::outs() << llvm::format("perplexity %.3f (geometric %.3f) over ",
+                                 result->arithmetic, result->geometric)
+                 << result->texts << " texts, " << result->tokens
+                 << " predicted tokens\n";
+  }
+  return Error::success();
+}
+
+/// The five largest logits of a row, largest first.
+static void printTop(int64_t position, const float *row, int64_t count) {
+  std::vector<int64_t> ids(count);
+  std::iota(ids.begin(), ids.end(), 0);
+  int64_t shown = std::min<int64_t>(5, count);
+  std::partial_sort(ids.begin(), ids.begin() + shown, ids.end(),
+                    [&](int64_t a, int64_t b) { return row[a] > row[b]; });
+  llvm::outs() << "after token " << position << ':';
+  for (int64_t i = 0; i < shown; ++i)
+    llvm::outs() << "  " << ids[i] << ' ' << llvm::format("%.4f", row[ids[i]]);
+  llvm::outs() << '\n';
+}
+
+static Error runLogits() {
+  std::vector<int32_t> tokens(tokenList.begin(), tokenList.end());
+  auto model = loadModel(tokens.size());
+  if (!model)
+    return model.takeError();
+  FloatJson rowsOfJson = FloatJson::array();
+  auto visit = [&](int64_t first, const Matrix &rows) {
+    for (int64_t i = 0; i < rows.rows; ++i) {
+      if (json)
+        rowsOfJson.push_back(
+            std::vector<float>(rows.row(i), rows.row(i) + rows.columns));
+      else
+        printTop(first + i, rows.row(i), rows.columns);
+    }
+    return Error::success();
+  };
+  if (Error error = (*model)->run(tokens, 0, visit))
+    return error;
+  if (json)
+    llvm::outs() << FloatJson{{"logits", std::move(rowsOfJson)}}.dump() << '\n';
+  return Error::success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ParseCommandLineOptions(argc, argv, "Evaluates language models\n");
+  setThreadCount(threads);
+  if (quiet)
+    Progress::disable();
+  Error error = Error::success();
+  if (perplexityCommand)
+    error = runPerplexity();
+  else if (logitsCommand)
+    error = runLogits();
+  else
+    error = llvm::createStringError("no command is given; expected "
+                                    "'perplexity' or 'logits' (see --help)");
+  if (!error)
+    return 0;
+  llvm::errs() << "picollm-eval: " << llvm::toString(std::move(error)) << '\n';
+  return 1;
+}
