@@ -77,11 +77,9 @@ static Value extendHalf(KernelBuilder &k, Value bits) {
   Value above = k.add(magnitude, k.constant(words, int64_t(113) << 23));
   Value subnormal =
       k.fsub(k.bitcast(above, floats), k.constant(floats, 0x1p-14));
-  Value isSubnormal =
-      k.compare(arith::CmpIPredicate::ult, magnitude,
-                k.constant(words, int64_t(1) << 23));
-  Value result =
-      k.select(isSubnormal, k.bitcast(subnormal, words), normal);
+  Value isSubnormal = k.compare(arith::CmpIPredicate::ult, magnitude,
+                                k.constant(words, int64_t(1) << 23));
+  Value result = k.select(isSubnormal, k.bitcast(subnormal, words), normal);
   return k.bitcast(k.bitOr(result, sign), floats);
 }
 
@@ -97,16 +95,16 @@ static Value truncateToHalf(KernelBuilder &k, Value a) {
   Value normal = k.shiftRight(rounded, 13);
   // Subnormal: the addition of 0.5 rounds to multiples of 2^-24.
   Value half = k.constant(floats, 0.5);
-  Value subnormal = k.sub(k.bitcast(k.fadd(k.bitcast(magnitude, floats), half),
-                                    words),
-                          k.bitcast(half, words));
+  Value subnormal =
+      k.sub(k.bitcast(k.fadd(k.bitcast(magnitude, floats), half), words),
+            k.bitcast(half, words));
   auto below = [&](int64_t limit, Value yes, Value no) {
     return k.select(k.compare(arith::CmpIPredicate::slt, magnitude,
                               k.constant(words, limit)),
                     yes, no);
   };
-  Value special = below(0x7f800001, k.constant(words, 0x7c00),
-                        k.constant(words, 0x7e00));
+  Value special =
+      below(0x7f800001, k.constant(words, 0x7c00), k.constant(words, 0x7e00));
   Value result =
       below(0x38800000, subnormal, below(0x47800000, normal, special));
   return k.truncate(k.bitOr(result, sign), k.vec(8, k.i16));
@@ -125,10 +123,11 @@ static Value multiplyPairs(KernelBuilder &k, Value u, Value s) {
 /// |w| <= 128 is a valid unsigned byte; its sign goes to s.
 static Value multiplySignedPairs(KernelBuilder &k, Value w, Value s) {
   Type bytes = k.vec(32, k.i8);
-  Value negative = k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
+  Value negative =
+      k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
   Value magnitude = k.select(negative, k.sub(k.constant(bytes, 0), w), w);
-  return multiplyPairs(
-      k, magnitude, k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
+  return multiplyPairs(k, magnitude,
+                       k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
 }
 
 static Value addPairs(KernelBuilder &k, Value a) {
@@ -168,8 +167,9 @@ const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
       portable::lookUp,        portable::extendHalf,
       portable::truncateToHalf};
   static const InstructionHooks avx2Hooks = {
-      avx2::multiplyPairs, avx2::multiplySignedPairs, avx2::addPairs,
-      avx2::loadTable,     avx2::lookUp,              avx2::extendHalf,
+      avx2::multiplyPairs, avx2::multiplySignedPairs,
+      avx2::addPairs,      avx2::loadTable,
+      avx2::lookUp,        avx2::extendHalf,
       avx2::truncateToHalf};
   return isa == InstructionSet::AVX2 ? avx2Hooks : portableHooks;
 }

@@ -32,8 +32,8 @@ func::FuncOp KernelBuilder::beginFunction(StringRef name,
   if (existing)
     return nullptr;
   b.setInsertionPointToEnd(module.getBody());
-  function = func::FuncOp::create(b, fullName,
-                                  b.getFunctionType(arguments, results));
+  function =
+      func::FuncOp::create(b, fullName, b.getFunctionType(arguments, results));
   function.setPrivate();
   function->setAttr("picollm.isa", b.getStringAttr(nameOf(isa)));
   for (auto [i, type] : llvm::enumerate(arguments))
@@ -60,8 +60,8 @@ Value KernelBuilder::elementwiseConstant(Type type, Attribute value) {
 }
 
 Value KernelBuilder::constant(Type type, double value) {
-  return elementwiseConstant(
-      type, b.getFloatAttr(getElementTypeOrSelf(type), value));
+  return elementwiseConstant(type,
+                             b.getFloatAttr(getElementTypeOrSelf(type), value));
 }
 
 Value KernelBuilder::constant(Type type, int64_t value) {
@@ -236,13 +236,13 @@ Values KernelBuilder::unrolledLoop(Value begin, Value end, int64_t step,
   Value length = sub(end, begin);
   Value rest = rem(length, index(step * unroll));
   Value middle = sub(end, rest);
-  Values values = loop(
-      begin, middle, step * unroll, carried, [&](Value i, ValueRange current) {
-        Values next(current);
-        for (int64_t u = 0; u < unroll; ++u)
-          next = body(u ? add(i, index(u * step)) : i, next);
-        return next;
-      });
+  Values values = loop(begin, middle, step * unroll, carried,
+                       [&](Value i, ValueRange current) {
+                         Values next(current);
+                         for (int64_t u = 0; u < unroll; ++u)
+                           next = body(u ? add(i, index(u * step)) : i, next);
+                         return next;
+                       });
   return loop(middle, end, step, values, body);
 }
 

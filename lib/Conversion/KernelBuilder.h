@@ -8,11 +8,11 @@
 #ifndef PICOLLM_LIB_CONVERSION_KERNELBUILDER_H
 #define PICOLLM_LIB_CONVERSION_KERNELBUILDER_H
 
-#include "picollm/Conversion/InstructionSet.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "picollm/Conversion/InstructionSet.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace picollm {
@@ -51,7 +51,9 @@ public:
   // Constants; `type` may be a vector.
   Value constant(Type type, double value);
   Value constant(Type type, int64_t value);
-  Value constant(Type type, int value) { return constant(type, int64_t(value)); }
+  Value constant(Type type, int value) {
+    return constant(type, int64_t(value));
+  }
   Value index(int64_t value) { return constant(i64, value); }
   Value vectorOf(llvm::ArrayRef<float> values);
 
@@ -67,8 +69,8 @@ public:
   Value add(Value a, Value c);
   Value sub(Value a, Value c);
   Value mul(Value a, Value c);
-  Value div(Value a, Value c); ///< unsigned
-  Value rem(Value a, Value c); ///< unsigned
+  Value div(Value a, Value c);     ///< unsigned
+  Value rem(Value a, Value c);     ///< unsigned
   Value minimum(Value a, Value c); ///< signed
   Value maximum(Value a, Value c); ///< signed
   Value bitAnd(Value a, int64_t mask);

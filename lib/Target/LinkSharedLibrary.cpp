@@ -67,16 +67,23 @@ Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
     return e;
   std::string scriptFlag = "--version-script=" + script.str().str();
   std::string name = sys::path::filename(path).str();
-  SmallVector<StringRef> arguments = {
-      *linker, "-shared", "--gc-sections", "--hash-style=gnu", "-znow",
-      "-soname", name, scriptFlag, "-o", output};
+  SmallVector<StringRef> arguments = {*linker,
+                                      "-shared",
+                                      "--gc-sections",
+                                      "--hash-style=gnu",
+                                      "-znow",
+                                      "-soname",
+                                      name,
+                                      scriptFlag,
+                                      "-o",
+                                      output};
   arguments.append(objects.begin(), objects.end());
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
                                           StringRef(log)};
   std::string message;
-  int code = sys::ExecuteAndWait(*linker, arguments, std::nullopt, redirects,
-                                 /*SecondsToWait=*/0, /*MemoryLimit=*/0,
-                                 &message);
+  int code =
+      sys::ExecuteAndWait(*linker, arguments, std::nullopt, redirects,
+                          /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
   if (code != 0) {
     std::string text = readText(log);
     return error(path + ": linking failed: " + (text.empty() ? message : text));

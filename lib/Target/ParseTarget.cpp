@@ -117,17 +117,15 @@ static Expected<std::vector<std::string>> parseFeatures(StringRef text) {
     if (feature.empty())
       continue;
     if (feature[0] != '+' && feature[0] != '-')
-      return error("feature '" + feature +
-                   "' of -mattr has no sign; write +" + feature + " or -" +
-                   feature);
+      return error("feature '" + feature + "' of -mattr has no sign; write +" +
+                   feature + " or -" + feature);
     features.push_back(feature.str());
   }
   return features;
 }
 
-Expected<TargetDescription> picollm::parseTarget(StringRef target,
-                                                 StringRef cpu,
-                                                 StringRef featureList) {
+Expected<TargetDescription>
+picollm::parseTarget(StringRef target, StringRef cpu, StringRef featureList) {
   TargetDescription description;
   auto features = parseFeatures(featureList);
   if (!features)
@@ -139,8 +137,9 @@ Expected<TargetDescription> picollm::parseTarget(StringRef target,
     const NamedTarget *named = find_if(
         namedTargets, [&](const NamedTarget &n) { return n.name == name; });
     bool isNamed = named != std::end(namedTargets), isHost = name == "host";
-    std::string triple = Triple::normalize(
-        isHost ? sys::getProcessTriple() : isNamed ? named->triple.str() : name.str());
+    std::string triple = Triple::normalize(isHost    ? sys::getProcessTriple()
+                                           : isNamed ? named->triple.str()
+                                                     : name.str());
     if (!description.triple.empty() && description.triple != triple)
       return error("target '" + target + "' mixes " + description.triple +
                    " and " + triple + ", expected variants of one triple");
@@ -157,7 +156,8 @@ Expected<TargetDescription> picollm::parseTarget(StringRef target,
     // A name of ours promises its instruction set whatever -mcpu says.
     InstructionSet isa = InstructionSet::Portable;
     for (InstructionSet candidate : allInstructionSets())
-      if (missingFeatures(**found, triple, base, available, candidate).empty()) {
+      if (missingFeatures(**found, triple, base, available, candidate)
+              .empty()) {
         isa = candidate;
         break;
       }
@@ -174,9 +174,12 @@ Expected<TargetDescription> picollm::parseTarget(StringRef target,
     if (!is_contained(description.instructionSets, isa))
       description.instructionSets.push_back(isa);
   }
-  llvm::sort(description.instructionSets, [](InstructionSet a, InstructionSet c) {
-    auto rank = [](InstructionSet isa) { return find(allInstructionSets(), isa); };
-    return rank(a) < rank(c);
-  });
+  llvm::sort(description.instructionSets,
+             [](InstructionSet a, InstructionSet c) {
+               auto rank = [](InstructionSet isa) {
+                 return find(allInstructionSets(), isa);
+               };
+               return rank(a) < rank(c);
+             });
   return description;
 }

@@ -18,9 +18,9 @@
 #ifndef PICOLLM_CONVERSION_KERNELS_H
 #define PICOLLM_CONVERSION_KERNELS_H
 
-#include "picollm/Conversion/InstructionSet.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "picollm/Conversion/InstructionSet.h"
 #include <string>
 #include <vector>
 
@@ -32,8 +32,8 @@ namespace picollm {
 
 /// One inner kernel. Its C signature:
 ///   void kernel(const uint8_t *weights,  // the segment within a tile
-///               const uint8_t *values,   // of token 0, see EncodedActivation.h
-///               const float *scales, const int32_t *sums,
+///               const uint8_t *values,   // of token 0, see
+///               EncodedActivation.h const float *scales, const int32_t *sums,
 ///               int64_t columns,         // of the segment
 ///               int64_t stride,          // bytes from a token to the next
 ///               float *sums_of_rows);    // [tokens][32], added to

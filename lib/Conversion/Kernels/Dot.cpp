@@ -41,8 +41,8 @@ mlir::func::FuncOp picollm::getDotKernel(mlir::ModuleOp module,
   KernelBuilder k(module, kernel.isa);
   mlir::func::FuncOp existing;
   mlir::func::FuncOp function = k.beginFunction(
-      nameWithoutIsa(kernel),
-      {k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64, k.ptr}, existing);
+      nameWithoutIsa(kernel), {k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64, k.ptr},
+      existing);
   if (!function)
     return existing;
   function->setAttr("picollm.kernel", k.b.getUnitAttr());

@@ -29,7 +29,9 @@ public:
     return bits == 8 ? 1 : 32767 / (2 * ((1 << bits) - 1) * 127);
   }
   /// Steps between two widenings.
-  int64_t groupSteps() const { return std::max<int64_t>(1, safeMultiplyAdds() / 2); }
+  int64_t groupSteps() const {
+    return std::max<int64_t>(1, safeMultiplyAdds() / 2);
+  }
 
   /// Adds `steps` steps to sums (i32 x 8, [tokens][groups]).
   Values accumulate(Value weights, Value codes, int64_t steps,
@@ -67,9 +69,9 @@ Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
   if (bits >= 6)
     u = k.bitOr(u, k.bitAnd(shifted(vector(4 + c), 4 - 2 * g), 0x30));
   if (bits % 2)
-    u = k.bitOr(u, k.bitAnd(shifted(vector(bits >= 6 ? 6 : 4),
-                                    bits - 1 - (4 * c + g)),
-                            int64_t(1) << (bits - 1)));
+    u = k.bitOr(
+        u, k.bitAnd(shifted(vector(bits >= 6 ? 6 : 4), bits - 1 - (4 * c + g)),
+                    int64_t(1) << (bits - 1)));
   return u;
 }
 
@@ -92,8 +94,8 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
       for (int64_t t = 0; t < tokens; ++t) {
         if (t)
           token = k.at(token, stride);
-        Value four = k.bitcast(k.splat(k.load(k.i32, token, 4), 8),
-                               k.vec(32, k.i8));
+        Value four =
+            k.bitcast(k.splat(k.load(k.i32, token, 4), 8), k.vec(32, k.i8));
         for (size_t g = 0; g < groups.size(); ++g) {
           size_t i = t * groups.size() + g;
           Value products = bits == 8 ? hooks.multiplySignedPairs(k, u[g], four)
@@ -138,8 +140,7 @@ static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
     Value scale = k.load(k.f32, k.at(a.scales, offset), 4);
     Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
     int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
-    Value correction =
-        k.splat(k.mul(codeSum, k.constant(k.i32, factor)), 8);
+    Value correction = k.splat(k.mul(codeSum, k.constant(k.i32, factor)), 8);
     for (size_t g = 0; g < groups.size(); ++g)
       addBlock(k, a, t, groups[g],
                k.add(k.shiftLeft(sums[t * groups.size() + g], 1), correction),

@@ -36,8 +36,8 @@ void picollm::emitHalf(KernelBuilder &k, int64_t tokens,
               values = k.at(values, a.stride);
             Value x = k.splat(k.load(k.f32, values, 4), 8);
             for (int64_t g = 0; g < groups; ++g)
-              next[t * groups + g] = k.fadd(next[t * groups + g],
-                                            k.fmul(weights[g], x));
+              next[t * groups + g] =
+                  k.fadd(next[t * groups + g], k.fmul(weights[g], x));
           }
           return next;
         });

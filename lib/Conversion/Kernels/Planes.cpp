@@ -52,8 +52,8 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
       Value weight = k.constant(bytes, int64_t(1) << p);
       for (int64_t half : {0, 1}) {
         Value pairs = k.shuffle(a, c, interleave(half));
-        next[2 * t + half] = k.add(next[2 * t + half],
-                                   hooks.multiplyPairs(k, weight, pairs));
+        next[2 * t + half] =
+            k.add(next[2 * t + half], hooks.multiplyPairs(k, weight, pairs));
       }
     }
   }
@@ -63,8 +63,7 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
 void picollm::emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
                          const DotArguments &a) {
   k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {
-    Value length =
-        k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
+    Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
     Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
     Value tables = k.at(a.values, k.mul(begin, k.index(4)));
     Values zeros(2 * tokens, k.constant(k.vec(16, k.i16), 0));

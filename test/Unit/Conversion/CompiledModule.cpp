@@ -2,11 +2,11 @@
 
 #include "CompiledModule.h"
 
-#include "picollm/Conversion/Kernels.h"
-#include "picollm/Target/Target.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/Pass/PassManager.h"
+#include "picollm/Conversion/Kernels.h"
+#include "picollm/Target/Target.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/TargetParser/Host.h"
 #include "gtest/gtest.h"

@@ -7,9 +7,9 @@
 #ifndef PICOLLM_TEST_UNIT_CONVERSION_COMPILEDMODULE_H
 #define PICOLLM_TEST_UNIT_CONVERSION_COMPILEDMODULE_H
 
-#include "picollm/Conversion/InstructionSet.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "picollm/Conversion/InstructionSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include <string>
 #include <vector>

@@ -102,7 +102,8 @@ struct Problem {
       float scale = std::uniform_real_distribution<float>(0.001f, 1)(random);
       std::memcpy(token + offsets.scales + 4 * block, &scale, 4);
       int32_t sum = 0;
-      for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128); ++j)
+      for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128);
+           ++j)
         sum += tables ? 0 : int8_t(token[offsets.values + j]);
       if (!tables)
         std::memcpy(token + offsets.sums + 4 * block, &sum, 4);
@@ -203,8 +204,8 @@ CompiledModule *DotKernels::compiled = nullptr;
 
 TEST_P(DotKernels, RandomCodesAndEveryLengthOfTheLastBlock) {
   for (const DotKernel &kernel : dotKernels(GetParam()))
-    for (int64_t columns : {8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104,
-                            112, 120, 128, 136, 256, 384, 1000})
+    for (int64_t columns : {8,  16, 24,  32,  40,  48,  56,  64,  72,  80,
+                            88, 96, 104, 112, 120, 128, 136, 256, 384, 1000})
       check(kernel, columns, Fill::Random);
 }
 
@@ -215,8 +216,7 @@ TEST_P(DotKernels, ExtremeCodesDoNotOverflow) {
         check(kernel, columns, fill);
 }
 
-INSTANTIATE_TEST_SUITE_P(, DotKernels,
-                         testing::ValuesIn(allInstructionSets()),
+INSTANTIATE_TEST_SUITE_P(, DotKernels, testing::ValuesIn(allInstructionSets()),
                          [](const auto &info) {
                            return nameOf(info.param).str();
                          });

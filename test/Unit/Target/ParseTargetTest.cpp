@@ -19,8 +19,7 @@ TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
   auto baseline = parseTarget("x86-64");
   ASSERT_TRUE(static_cast<bool>(baseline));
   EXPECT_EQ(baseline->triple, "x86_64-unknown-linux-gnu");
-  EXPECT_EQ(baseline->instructionSets,
-            std::vector{InstructionSet::Portable});
+  EXPECT_EQ(baseline->instructionSets, std::vector{InstructionSet::Portable});
   EXPECT_EQ(baseline->requiredFeatures(InstructionSet::Portable), "");
   auto v3 = parseTarget("x86-64-v3");
   ASSERT_TRUE(static_cast<bool>(v3));
@@ -45,8 +44,7 @@ TEST(ParseTarget, TripleTakesItsInstructionSetFromProcessorAndFeatures) {
   auto features = parseTarget("x86_64-pc-linux-gnu", "", "+avx2,+f16c,+bmi2");
   ASSERT_TRUE(static_cast<bool>(features));
   EXPECT_EQ(features->instructionSets, std::vector{InstructionSet::AVX2});
-  EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2),
-            "avx2,f16c,bmi2");
+  EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2), "avx2,f16c,bmi2");
   auto aarch64 = parseTarget("aarch64");
   ASSERT_TRUE(static_cast<bool>(aarch64));
   EXPECT_EQ(aarch64->instructionSets, std::vector{InstructionSet::Portable});

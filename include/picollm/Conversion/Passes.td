@@ -1,0 +1,34 @@
+//===- Passes.td - from the step to the LLVM dialect -------*- tablegen -*-===//
+
+#ifndef PICOLLM_CONVERSION_PASSES_TD
+#define PICOLLM_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertStepToLLVM : Pass<"picollm-convert-step-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "the step as LLVM functions, one variant per instruction set";
+  let description = [{
+    The module has one `picollm_step.program` whose buffers have offsets, the
+    weights that it names, all in the weight file, and the attributes
+    `picollm.config`, `picollm.build_id` (32 hexadecimal digits) and
+    `picollm.weights_bytes`. The result is a module of the LLVM dialect that
+    exports `picollm_<name>_model`, see runtime/include/picollm/abi.h. It calls
+    one attention function per variant (include/picollm/Attention/Attention.h).
+  }];
+  let options = [
+    ListOption<"instructionSets", "isa", "std::string",
+               "instruction sets of the variants, best first: portable, avx2">,
+    Option<"triple", "triple", "std::string", "\"x86_64-unknown-linux-gnu\"",
+           "target of the attention functions">,
+    Option<"features", "features", "std::string", "\"\"",
+           "features needed besides those of the instruction set, "
+           "comma-separated">,
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+#endif // PICOLLM_CONVERSION_PASSES_TD

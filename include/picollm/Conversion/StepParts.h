@@ -1,0 +1,70 @@
+//===- StepParts.h - generates the functions of a step ----------*- C++ -*-===//
+
+#ifndef PICOLLM_CONVERSION_STEPPARTS_H
+#define PICOLLM_CONVERSION_STEPPARTS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "picollm/Conversion/InstructionSet.h"
+#include "picollm/Layout/Layout.h"
+#include <memory>
+#include <optional>
+
+namespace picollm {
+
+/// What a matrix product does with its sums.
+enum class LinearEpilogue { Store, Add, SiLU, GeLUTanh };
+
+class KernelBuilder;
+class FunctionTable;
+
+/// Rotary attention of one layer, see picollm_step.attention.
+struct AttentionPart {
+  int64_t heads = 0, kvHeads = 0, headSize = 0;
+  double scale = 1;
+  bool rotate = true;
+  std::string function;        ///< symbol of the AttentionFunction
+  int64_t workspaceFloats = 0; ///< of each thread
+};
+
+/// Generates the functions of one instruction set into a module; equal requests
+/// give one function. All are private. Pointers are to data as in
+/// runtime/include/picollm/abi.h; `matrix` is the first byte of a packed
+/// matrix; rows of tokens lie one after the other; counts and indices are
+/// int64_t.
+class StepParts {
+public:
+  StepParts(mlir::ModuleOp module, InstructionSet isa);
+  ~StepParts();
+
+  /// void(matrix, const encoded, float *out..., tokens, thread, threads); for
+  /// Store one `out` per panel, else one.
+  mlir::func::FuncOp linear(const MatrixLayout &layout,
+                            LinearEpilogue epilogue);
+
+  /// void(matrix, const float *input, [const float *norm,] encoded, tokens,
+  /// thread, threads); with `epsilon` the input is normalised first.
+  mlir::func::FuncOp encode(const MatrixLayout &layout,
+                            std::optional<double> epsilon);
+
+  /// void(matrix, const int32_t *ids, float *out, tokens, thread, threads).
+  mlir::func::FuncOp embedding(const MatrixLayout &layout);
+
+  /// void(float *out, position, tokens, thread, threads); rows of cosines, then
+  /// sines, one each per frequency.
+  mlir::func::FuncOp rotation(llvm::ArrayRef<double> frequencies, double scale);
+
+  /// void(float *query, const float *key, const float *value, const float
+  /// *angles, keys, values, context, position, tokens, workspace, float *out,
+  /// void *barrier, wait, thread, threads). keys, values: the layer's first
+  /// bytes in the KV cache. Rotates the query in place.
+  mlir::func::FuncOp attention(const AttentionPart &part);
+
+private:
+  std::unique_ptr<KernelBuilder> builder;
+  std::unique_ptr<FunctionTable> table;
+};
+
+} // namespace picollm
+
+#endif // PICOLLM_CONVERSION_STEPPARTS_H

@@ -1,0 +1,132 @@
+//===- ConvertStepToLLVM.cpp - the pass of that name ----------------------===//
+
+#include "picollm/Conversion/Passes.h"
+
+#include "ModelStruct.h"
+#include "StepFunction.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "picollm/Attention/Attention.h"
+#include "picollm/Conversion/Kernels.h"
+#include "llvm/ADT/StringExtras.h"
+
+namespace picollm {
+#define GEN_PASS_DEF_CONVERTSTEPTOLLVM
+#include "picollm/Conversion/Passes.h.inc"
+} // namespace picollm
+
+using namespace picollm;
+using namespace mlir;
+
+namespace {
+
+class ConvertStepToLLVM
+    : public picollm::impl::ConvertStepToLLVMBase<ConvertStepToLLVM> {
+public:
+  using Base::Base;
+
+private:
+  void runOnOperation() override {
+    if (failed(readAttributes()) || failed(emitSteps()))
+      return signalPassFailure();
+    eraseProgram();
+    OpPassManager conversions(ModuleOp::getOperationName());
+    addConversionsToLLVM(conversions);
+    if (failed(runPipeline(conversions, getOperation())))
+      return signalPassFailure();
+    setFunctionAttributes(getOperation());
+    emitModelStruct(getOperation(), model);
+  }
+
+  LogicalResult readAttributes();
+  LogicalResult emitSteps();
+  void eraseProgram();
+
+  model::ConfigAttr config;
+  ModelStruct model;
+};
+
+} // namespace
+
+LogicalResult ConvertStepToLLVM::readAttributes() {
+  ModuleOp module = getOperation();
+  config = module->getAttrOfType<model::ConfigAttr>("picollm.config");
+  auto id = module->getAttrOfType<StringAttr>("picollm.build_id");
+  auto bytes = module->getAttrOfType<IntegerAttr>("picollm.weights_bytes");
+  if (!config || !id || !bytes)
+    return module.emitError("module lacks picollm.config, picollm.build_id or "
+                            "picollm.weights_bytes: run the pack stage first");
+  std::string binary;
+  if (id.getValue().size() != 2 * model.buildId.size() ||
+      !llvm::tryGetFromHex(id.getValue(), binary))
+    return module.emitError("picollm.build_id is '")
+           << id.getValue() << "', expected 32 hexadecimal digits";
+  std::copy(binary.begin(), binary.end(), model.buildId.begin());
+  model.name = config.getName().str();
+  model.architecture = config.getArchitecture().str();
+  model.weightsBytes = bytes.getInt();
+  model.vocabulary = config.getVocabulary();
+  model.context = config.getContextLength();
+  model.layers = config.getLayers();
+  model.embedding = config.getEmbedding();
+  model.kvHeads = config.getKvHeads();
+  model.headSize = config.getHeadSize();
+  return success();
+}
+
+LogicalResult ConvertStepToLLVM::emitSteps() {
+  ModuleOp module = getOperation();
+  auto programs = llvm::to_vector(module.getOps<step::ProgramOp>());
+  if (programs.size() != 1)
+    return module.emitError("module has ")
+           << programs.size() << " step programs, expected one";
+  model.scratchBytesPerToken =
+      programs[0].getScratchBytesPerToken().value_or(0);
+  if (instructionSets.empty())
+    return module.emitError(
+        "no instruction set was chosen: set the option isa");
+  if (config.getKvHeads() <= 0 || config.getHeads() % config.getKvHeads())
+    return module.emitError(
+        "heads are no multiple of KV heads in picollm.config");
+  AttentionShape shape{config.getHeadSize(),
+                       config.getHeads() / config.getKvHeads()};
+  for (const std::string &name : instructionSets) {
+    std::optional<InstructionSet> isa = instructionSetByName(name);
+    if (!isa)
+      return module.emitError("instruction set '")
+             << name << "' is unknown, expected portable or avx2";
+    std::vector<std::string> needed;
+    for (StringRef feature : featuresOf(*isa))
+      needed.push_back(feature.str());
+    for (StringRef feature : llvm::split(features, ','))
+      if (!feature.empty() && !llvm::is_contained(needed, feature))
+        needed.push_back(feature.str());
+    std::string featureList = llvm::join(needed, ",");
+    auto function = attentionFunctionName(shape, {triple, featureList});
+    if (!function)
+      return module.emitError(llvm::toString(function.takeError()));
+    AttentionObject attention{*function, attentionWorkspaceFloats(shape)};
+    model.scratchBytesPerThread = 4 * attention.workspaceFloats;
+    auto step = emitStepFunction(programs[0], config, *isa, attention);
+    if (failed(step))
+      return failure();
+    model.variants.push_back({featureList, step->getName().str()});
+  }
+  return success();
+}
+
+/// The program and the weights have become code and offsets.
+void ConvertStepToLLVM::eraseProgram() {
+  for (Operation &op : llvm::make_early_inc_range(*getOperation().getBody()))
+    if (isa<step::ProgramOp, layout::MatrixOp, model::WeightOp>(op))
+      op.erase();
+  SmallVector<StringRef> names;
+  for (NamedAttribute attribute : getOperation()->getAttrs())
+    if (attribute.getName().strref().starts_with("picollm."))
+      names.push_back(attribute.getName().strref());
+  for (StringRef name : names)
+    getOperation()->removeAttr(name);
+}

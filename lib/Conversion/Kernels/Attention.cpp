@@ -1,0 +1,194 @@
+//===- Attention.cpp - rotation, KV cache, calls of the attention object --===//
+//
+// A thread rotates and stores the KV heads h with h % threads == thread and
+// rotates their query heads; then pairs of (KV head, block of tokens) go round
+// the threads. A prompt longer than one block needs a barrier in between,
+// because then a thread attends with heads that others have stored.
+//
+//===----------------------------------------------------------------------===//
+
+#include "picollm/Attention/Attention.h"
+#include "../ISA.h"
+#include "../StepFunctions.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace picollm;
+using mlir::arith::CmpIPredicate;
+
+namespace {
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(KernelBuilder &k, const AttentionPart &part)
+      : k(k), part(part), group(part.heads / part.kvHeads),
+        rowBytes(4 * part.headSize * part.heads),
+        kvRowBytes(4 * part.headSize * part.kvHeads) {}
+  void emit();
+
+private:
+  using Store = llvm::function_ref<void(Value value, int64_t first)>;
+  void roundRobin(Value count, llvm::function_ref<void(Value)> body);
+  void emitToken(Value head, Value token);
+  void rotate(Value row, Value angles, Store store);
+  void storeHalf(Value value, Value pointer);
+  void emitCall(Value item, Value blocks);
+  /// Widest vector that divides `count`.
+  int64_t lanes(int64_t count) const { return count % 8 == 0 ? 8 : 1; }
+  Type floats(int64_t count) {
+    return count == 1 ? k.f32 : k.vec(count, k.f32);
+  }
+  /// First byte of a KV head in one layer of the cache.
+  Value headOffset(Value head) {
+    return k.mul(k.mul(head, context), k.index(2 * part.headSize));
+  }
+
+  KernelBuilder &k;
+  const AttentionPart &part;
+  int64_t group, rowBytes, kvRowBytes;
+  Value query, key, value, angles, keys, values, context, position, tokens,
+      workspace, out, barrier, wait, thread, threads;
+};
+
+} // namespace
+
+/// body(i) for i = thread, thread + threads, ... below count.
+void AttentionEmitter::roundRobin(Value count,
+                                  llvm::function_ref<void(Value)> body) {
+  auto loop = mlir::scf::ForOp::create(k.b, thread, count, threads);
+  mlir::OpBuilder::InsertionGuard guard(k.b);
+  k.b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+/// f32 or f32 x 8 as f16.
+void AttentionEmitter::storeHalf(Value value, Value pointer) {
+  bool scalar = value.getType() == k.f32;
+  Value bits =
+      hooksOf(k.isa).truncateToHalf(k, scalar ? k.splat(value, 8) : value);
+  k.store(scalar ? k.lane(bits, 0) : bits, pointer, 2);
+}
+
+/// Pairs (i, i + headSize / 2) turned by the angles, or as they are.
+void AttentionEmitter::rotate(Value row, Value angles, Store store) {
+  int64_t half = part.headSize / 2, count = lanes(half);
+  Type type = floats(count);
+  for (int64_t i = 0; i < half; i += count) {
+    Value a = k.load(type, k.at(row, 4 * i), 4);
+    Value b = k.load(type, k.at(row, 4 * (i + half)), 4);
+    if (part.rotate) {
+      Value cosine = k.load(type, k.at(angles, 4 * i), 4);
+      Value sine = k.load(type, k.at(angles, 4 * (i + half)), 4);
+      Value turned = k.fsub(k.fmul(a, cosine), k.fmul(b, sine));
+      b = k.fadd(k.fmul(b, cosine), k.fmul(a, sine));
+      a = turned;
+    }
+    store(a, i);
+    store(b, i + half);
+  }
+}
+
+void AttentionEmitter::emitToken(Value head, Value token) {
+  Value headBytes = k.mul(head, k.index(4 * part.headSize));
+  Value kvRow = k.add(k.mul(token, k.index(kvRowBytes)), headBytes);
+  Value turn = part.rotate
+                   ? k.at(angles, k.mul(token, k.index(4 * part.headSize)))
+                   : Value();
+  Value place = k.add(headOffset(head), k.mul(k.add(position, token),
+                                              k.index(2 * part.headSize)));
+  Value keyPlace = k.at(keys, place), valuePlace = k.at(values, place);
+  rotate(k.at(key, kvRow), turn, [&](Value x, int64_t first) {
+    storeHalf(x, k.at(keyPlace, 2 * first));
+  });
+  int64_t count = lanes(part.headSize);
+  for (int64_t i = 0; i < part.headSize; i += count)
+    storeHalf(k.load(floats(count), k.at(k.at(value, kvRow), 4 * i), 4),
+              k.at(valuePlace, 2 * i));
+  if (!part.rotate)
+    return;
+  Value queries = k.at(query, k.add(k.mul(token, k.index(rowBytes)),
+                                    k.mul(headBytes, k.index(group))));
+  k.loop(k.index(0), k.index(4 * part.headSize * group), 4 * part.headSize,
+         [&](Value offset) {
+           Value row = k.at(queries, offset);
+           rotate(row, turn, [&](Value x, int64_t first) {
+             k.store(x, k.at(row, 4 * first), 4);
+           });
+         });
+}
+
+void AttentionEmitter::emitCall(Value item, Value blocks) {
+  Value head = k.div(item, blocks);
+  Value first = k.mul(k.rem(item, blocks), k.index(kAttentionBlockTokens));
+  Value count = k.minimum(k.sub(tokens, first), k.index(kAttentionBlockTokens));
+  Value rows = k.add(k.mul(first, k.index(rowBytes)),
+                     k.mul(head, k.index(4 * part.headSize * group)));
+  Value stride = k.index(part.headSize * part.heads);
+  Value own = k.at(workspace, k.mul(thread, k.index(4 * part.workspaceFloats)));
+  auto function = k.module.lookupSymbol<mlir::func::FuncOp>(part.function);
+  k.call(function,
+         {k.at(query, rows), stride, k.at(keys, headOffset(head)),
+          k.at(values, headOffset(head)), k.add(position, first), count,
+          k.at(out, rows), stride, k.constant(k.f32, part.scale), own});
+}
+
+void AttentionEmitter::emit() {
+  unsigned i = 0;
+  for (Value *v :
+       {&query, &key, &value, &angles, &keys, &values, &context, &position,
+        &tokens, &workspace, &out, &barrier, &wait, &thread, &threads})
+    *v = k.argument(i++);
+  roundRobin(k.index(part.kvHeads), [&](Value head) {
+    k.loop(k.index(0), tokens, 1, [&](Value token) { emitToken(head, token); });
+  });
+  k.ifThen(
+      k.compare(CmpIPredicate::sgt, tokens, k.index(kAttentionBlockTokens)),
+      [&] {
+        auto type = mlir::LLVM::LLVMFunctionType::get(
+            mlir::LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
+        mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
+      });
+  Value blocks = k.div(k.add(tokens, k.index(kAttentionBlockTokens - 1)),
+                       k.index(kAttentionBlockTokens));
+  roundRobin(k.mul(blocks, k.index(part.kvHeads)),
+             [&](Value item) { emitCall(item, blocks); });
+}
+
+/// Declares the function of the attention object.
+static void declare(KernelBuilder &k, const std::string &name) {
+  if (k.module.lookupSymbol(name))
+    return;
+  mlir::OpBuilder::InsertionGuard guard(k.b);
+  k.b.setInsertionPointToEnd(k.module.getBody());
+  auto type = k.b.getFunctionType(
+      {k.ptr, k.i64, k.ptr, k.ptr, k.i64, k.i64, k.ptr, k.i64, k.f32, k.ptr},
+      {});
+  mlir::func::FuncOp::create(k.b, name, type).setPrivate();
+}
+
+mlir::func::FuncOp StepParts::attention(const AttentionPart &part) {
+  std::string key = "attention " + std::to_string(part.heads) + " " +
+                    std::to_string(part.kvHeads) + " " +
+                    std::to_string(part.headSize) + " " +
+                    std::to_string(llvm::bit_cast<uint64_t>(part.scale)) + " " +
+                    std::to_string(part.rotate) + " " + part.function;
+  if (mlir::func::FuncOp function = table->find(key))
+    return function;
+  KernelBuilder &k = *builder;
+  mlir::OpBuilder::InsertionGuard guard(k.b);
+  declare(k, part.function);
+  mlir::func::FuncOp existing;
+  mlir::func::FuncOp function =
+      k.beginFunction(table->number("attention"),
+                      {k.ptr, k.ptr, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64,
+                       k.i64, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64},
+                      existing);
+  // Between its two parts other threads write the cache.
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    function.removeArgAttr(i, "llvm.noalias");
+  AttentionEmitter(k, part).emit();
+  k.endFunction();
+  table->insert(key, function);
+  return function;
+}

@@ -1,0 +1,23 @@
+//===- Encode.h - one block of an encoded activation ------------*- C++ -*-===//
+
+#ifndef PICOLLM_LIB_CONVERSION_KERNELS_ENCODE_H
+#define PICOLLM_LIB_CONVERSION_KERNELS_ENCODE_H
+
+#include "../KernelBuilder.h"
+#include "picollm/Layout/Layout.h"
+
+namespace picollm {
+
+struct EncodeVariant {
+  ActivationEncoding encoding;
+  bool norm;          ///< the input is normalised on the way
+  int64_t orderBytes; ///< of an entry of the column order: 2 or 4
+};
+
+/// The function that encodes one block; its arguments are in Encode.cpp.
+mlir::func::FuncOp getEncodeBlock(mlir::ModuleOp module, InstructionSet isa,
+                                  const EncodeVariant &variant);
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_CONVERSION_KERNELS_ENCODE_H

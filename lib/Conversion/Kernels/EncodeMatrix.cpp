@@ -1,0 +1,175 @@
+//===- EncodeMatrix.cpp - encoders of one layout --------------------------===//
+//
+// Threads divide the tokens, or, where there are fewer tokens than threads, the
+// blocks of all panels. Each computes the norm of a row that it needs itself.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../StepFunctions.h"
+#include "Encode.h"
+#include "picollm/Layout/EncodedActivation.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace picollm;
+using mlir::arith::CmpIPredicate;
+
+/// 1 / sqrt(mean(x^2) + epsilon) as f32. The sum is in f64, four partial sums
+/// over columns j % 4, then the rest one by one: the same for every thread.
+static Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
+                            double epsilon) {
+  Type doubles = k.vec(4, k.f64);
+  auto square = [&](Type from, Type to, Value j) {
+    Value wide = mlir::arith::ExtFOp::create(
+        k.b, to, k.load(from, k.at(x, k.mul(j, k.index(4))), 4));
+    return k.fmul(wide, wide);
+  };
+  int64_t middle = columns / 4 * 4;
+  Value lanes =
+      k.loop(k.index(0), k.index(middle), 4, {k.constant(doubles, 0.0)},
+             [&](Value j, mlir::ValueRange sum) -> Values {
+               return {k.fadd(sum[0], square(k.vec(4, k.f32), doubles, j))};
+             })[0];
+  Value sum = k.fadd(k.fadd(k.lane(lanes, 0), k.lane(lanes, 1)),
+                     k.fadd(k.lane(lanes, 2), k.lane(lanes, 3)));
+  for (int64_t j = middle; j < columns; ++j)
+    sum = k.fadd(sum, square(k.f32, k.f64, k.index(j)));
+  Value mean = k.fdiv(sum, k.constant(k.f64, double(columns)));
+  Value root = k.intrinsic("llvm.sqrt", k.f64,
+                           {k.fadd(mean, k.constant(k.f64, epsilon))});
+  return mlir::arith::TruncFOp::create(k.b, k.f32,
+                                       k.fdiv(k.constant(k.f64, 1.0), root));
+}
+
+namespace {
+
+class EncodeEmitter {
+public:
+  EncodeEmitter(KernelBuilder &k, const MatrixLayout &layout,
+                std::optional<double> epsilon)
+      : k(k), layout(layout), epsilon(epsilon) {}
+  void emit();
+
+private:
+  void emitToken(Value token, Value firstBlock, Value lastBlock);
+  void emitSegment(size_t panel, size_t segment, int64_t column,
+                   int64_t firstNumber, Value firstBlock, Value lastBlock);
+
+  KernelBuilder &k;
+  const MatrixLayout &layout;
+  std::optional<double> epsilon;
+  Value matrix, input, norm, output; // arguments
+  Value row, inverse, encoded;       // of the token
+};
+
+} // namespace
+
+void EncodeEmitter::emitSegment(size_t panel, size_t segment, int64_t column,
+                                int64_t firstNumber, Value firstBlock,
+                                Value lastBlock) {
+  const Segment &s = layout.panels[panel].segments[segment];
+  int64_t orderBytes = orderEntryBytes(layout.columns);
+  mlir::func::FuncOp function = getEncodeBlock(
+      k.module, k.isa,
+      {encodingOfWidth(s.bits), epsilon.has_value(), orderBytes});
+  EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, segment);
+  int64_t valueBytes = encodingOfWidth(s.bits) == ActivationEncoding::CodesI8
+                           ? blockColumns
+                           : 4 * blockColumns;
+  Value scale = k.load(
+      k.f32,
+      k.at(matrix, panelOffsets(layout, panel).segmentScales + 4 * segment), 4);
+  auto local = [&](Value block) {
+    Value number = k.maximum(k.sub(block, k.index(firstNumber)), k.index(0));
+    return k.minimum(number, k.index(segmentBlocks(s)));
+  };
+  k.loop(local(firstBlock), local(lastBlock), 1, [&](Value block) {
+    Value begin = k.mul(block, k.index(blockColumns));
+    Value columns =
+        k.minimum(k.sub(k.index(s.columns), begin), k.index(blockColumns));
+    Value stored = k.add(begin, k.index(column));
+    Value four = k.mul(block, k.index(4));
+    k.call(function,
+           {row, epsilon ? norm : row, inverse,
+            k.at(matrix, k.mul(stored, k.index(orderBytes))),
+            k.at(k.at(matrix, columnScalesOffset(layout)),
+                 k.mul(stored, k.index(2))),
+            columns, scale,
+            k.at(k.at(encoded, at.values), k.mul(block, k.index(valueBytes))),
+            k.at(k.at(encoded, at.scales), four),
+            k.at(k.at(encoded, at.sums), four)});
+  });
+}
+
+void EncodeEmitter::emitToken(Value token, Value firstBlock, Value lastBlock) {
+  row = k.at(input, k.mul(token, k.index(4 * layout.columns)));
+  encoded = k.at(output, k.mul(token, k.index(encodedActivationBytes(layout))));
+  inverse = epsilon ? emitInverseRMS(k, row, layout.columns, *epsilon)
+                    : k.constant(k.f32, 1.0);
+  int64_t number = 0;
+  for (size_t p = 0; p < layout.panels.size(); ++p) {
+    int64_t column = 0;
+    for (size_t s = 0; s < layout.panels[p].segments.size(); ++s) {
+      const Segment &segment = layout.panels[p].segments[s];
+      if (segment.bits != 0) {
+        emitSegment(p, s, column, number, firstBlock, lastBlock);
+        number += segmentBlocks(segment);
+      }
+      column += segment.columns;
+    }
+  }
+}
+
+void EncodeEmitter::emit() {
+  unsigned argument = 0;
+  matrix = k.argument(argument++);
+  input = k.argument(argument++);
+  if (epsilon)
+    norm = k.argument(argument++);
+  output = k.argument(argument++);
+  Value tokens = k.argument(argument++), thread = k.argument(argument++),
+        threads = k.argument(argument++);
+  int64_t blocks = 0;
+  for (const Panel &panel : layout.panels)
+    for (const Segment &segment : panel.segments)
+      blocks += segment.bits ? segmentBlocks(segment) : 0;
+  // Of the two numbers of units one is divided, the other taken whole.
+  Value divideTokens = k.compare(CmpIPredicate::sge, tokens, threads);
+  Value next = k.add(thread, k.index(1)), zero = k.index(0);
+  auto share = [&](bool divided, Value total) -> std::pair<Value, Value> {
+    Value begin = shareBegin(k, total, thread, threads);
+    Value end = shareBegin(k, total, next, threads);
+    return divided ? std::pair(k.select(divideTokens, begin, zero),
+                               k.select(divideTokens, end, total))
+                   : std::pair(k.select(divideTokens, zero, begin),
+                               k.select(divideTokens, total, end));
+  };
+  auto [firstToken, lastToken] = share(true, tokens);
+  auto [firstBlock, lastBlock] = share(false, k.index(blocks));
+  k.loop(firstToken, lastToken, 1,
+         [&, first = firstBlock, last = lastBlock](Value token) {
+           emitToken(token, first, last);
+         });
+}
+
+mlir::func::FuncOp StepParts::encode(const MatrixLayout &layout,
+                                     std::optional<double> epsilon) {
+  std::string stem = epsilon ? "encode_norm_" : "encode_";
+  stem += std::to_string(layout.columns);
+  std::string key = stem + " " + layoutKey(layout);
+  if (epsilon)
+    key += " " + std::to_string(llvm::bit_cast<uint64_t>(*epsilon));
+  if (mlir::func::FuncOp function = table->find(key))
+    return function;
+  KernelBuilder &k = *builder;
+  mlir::OpBuilder::InsertionGuard guard(k.b);
+  llvm::SmallVector<Type> types(epsilon ? 4 : 3, k.ptr);
+  types.append(3, k.i64);
+  mlir::func::FuncOp existing;
+  mlir::func::FuncOp function =
+      k.beginFunction(table->number(stem), types, existing);
+  EncodeEmitter(k, layout, epsilon).emit();
+  k.endFunction();
+  table->insert(key, function);
+  return function;
+}

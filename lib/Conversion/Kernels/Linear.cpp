@@ -1,0 +1,238 @@
+//===- Linear.cpp - drivers: matrix products of one layout ----------------===//
+//
+// Segments, widths, counts and offsets are constants of the driver; only
+// pointers are arguments, so equal layouts share it. Threads take contiguous
+// ranges of tiles. Tokens go in blocks whose encoded activations fit the second
+// cache; within a block each tile is multiplied with all its tokens, four at a
+// time, so that its weights are read from memory once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../ISA.h"
+#include "../StepFunctions.h"
+#include "picollm/Conversion/Kernels.h"
+#include "picollm/Layout/EncodedActivation.h"
+
+using namespace picollm;
+using mlir::arith::CmpIPredicate;
+
+/// Tokens between two passes over the weights.
+static constexpr int64_t blockTokens = 64;
+
+namespace {
+
+class LinearEmitter {
+public:
+  LinearEmitter(KernelBuilder &k, const MatrixLayout &layout,
+                LinearEpilogue epilogue)
+      : k(k), layout(layout), epilogue(epilogue),
+        stride(encodedActivationBytes(layout)) {}
+
+  void emit();
+
+private:
+  bool isGate() const {
+    return epilogue == LinearEpilogue::SiLU ||
+           epilogue == LinearEpilogue::GeLUTanh;
+  }
+  int64_t tileCost(const Panel &panel) const {
+    // A panel of width 0 has no bytes, but its results must be stored.
+    return std::max<int64_t>(tileBytes(panel), 32);
+  }
+  void emitTokenBlock(Value begin, Value end);
+  void emitTiles(size_t panel, Value first, Value last, Value begin, Value end);
+  void emitTile(size_t panel, Value tile, Value begin, Value end);
+  void emitTokens(size_t panel, Value tile, Value token, int64_t count);
+  void emitSums(size_t panel, Value tile, Value token, int64_t count,
+                Value sums);
+  void emitResults(size_t panel, Value tile, Value token, int64_t count);
+  Value result(size_t panel, Value tile, int64_t t, int64_t group);
+
+  KernelBuilder &k;
+  const MatrixLayout &layout;
+  LinearEpilogue epilogue;
+  int64_t stride;
+  Value matrix, encoded, tokens, thread, threads;
+  Values outputs, sums;
+  Value row; ///< 32 floats of a tile that is not full
+};
+
+} // namespace
+
+void LinearEmitter::emit() {
+  unsigned argument = 0;
+  matrix = k.argument(argument++);
+  encoded = k.argument(argument++);
+  size_t count = epilogue == LinearEpilogue::Store ? layout.panels.size() : 1;
+  for (size_t i = 0; i < count; ++i)
+    outputs.push_back(k.argument(argument++));
+  tokens = k.argument(argument++);
+  thread = k.argument(argument++);
+  threads = k.argument(argument++);
+  for (size_t i = 0; i < (isGate() ? 2 : 1); ++i)
+    sums.push_back(k.stack(4 * tileRows * 4));
+  row = k.stack(4 * tileRows);
+  k.loop(k.index(0), tokens, blockTokens, [&](Value begin) {
+    emitTokenBlock(begin,
+                   k.minimum(tokens, k.add(begin, k.index(blockTokens))));
+  });
+}
+
+void LinearEmitter::emitTokenBlock(Value begin, Value end) {
+  // A thread has the tiles whose first byte lies in its share of all bytes.
+  int64_t total = 0;
+  for (const Panel &panel : layout.panels)
+    if (&panel == &layout.panels[0] || !isGate())
+      total += storedRows(panel.rows) / tileRows * tileCost(panel);
+  Value next = k.add(thread, k.index(1));
+  Value from = shareBegin(k, k.index(total), thread, threads);
+  Value to = shareBegin(k, k.index(total), next, threads);
+  int64_t start = 0;
+  for (size_t p = 0; p < (isGate() ? 1 : layout.panels.size()); ++p) {
+    const Panel &panel = layout.panels[p];
+    int64_t tiles = storedRows(panel.rows) / tileRows, cost = tileCost(panel);
+    auto firstTile = [&](Value byte) {
+      Value above = k.maximum(k.sub(byte, k.index(start)), k.index(0));
+      Value tile = k.div(k.add(above, k.index(cost - 1)), k.index(cost));
+      return k.minimum(tile, k.index(tiles));
+    };
+    emitTiles(p, firstTile(from), firstTile(to), begin, end);
+    start += tiles * cost;
+  }
+}
+
+void LinearEmitter::emitTiles(size_t panel, Value first, Value last,
+                              Value begin, Value end) {
+  k.loop(first, last, 1,
+         [&](Value tile) { emitTile(panel, tile, begin, end); });
+}
+
+void LinearEmitter::emitTile(size_t panel, Value tile, Value begin, Value end) {
+  Value rest = k.bitAnd(k.sub(end, begin), 3);
+  Value middle = k.sub(end, rest);
+  k.loop(begin, middle, 4,
+         [&](Value token) { emitTokens(panel, tile, token, 4); });
+  k.loop(middle, end, 1,
+         [&](Value token) { emitTokens(panel, tile, token, 1); });
+}
+
+void LinearEmitter::emitTokens(size_t panel, Value tile, Value token,
+                               int64_t count) {
+  for (size_t i = 0; i < sums.size(); ++i)
+    emitSums(panel + i, tile, token, count, sums[i]);
+  emitResults(panel, tile, token, count);
+}
+
+/// sums[count][32] = segment by segment, before row scales.
+void LinearEmitter::emitSums(size_t panel, Value tile, Value token,
+                             int64_t count, Value sums) {
+  Type floats = k.vec(8, k.f32);
+  for (int64_t i = 0; i < 4 * count; ++i)
+    k.store(k.constant(floats, 0.0), k.at(sums, 32 * i), 32);
+  const Panel &p = layout.panels[panel];
+  Value weights = k.at(k.at(matrix, panelOffsets(layout, panel).tiles),
+                       k.mul(tile, k.index(tileBytes(p))));
+  Value activation = k.at(encoded, k.mul(token, k.index(stride)));
+  int64_t offset = 0;
+  for (size_t s = 0; s < p.segments.size(); ++s) {
+    const Segment &segment = p.segments[s];
+    if (segment.bits == 0)
+      continue;
+    EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, s);
+    k.call(getDotKernel(k.module, {segment.bits, count, k.isa}),
+           {k.at(weights, offset), k.at(activation, at.values),
+            k.at(activation, at.scales), k.at(activation, at.sums),
+            k.index(segment.columns), k.index(stride), sums});
+    offset += segmentTileBytes(segment);
+  }
+}
+
+/// Rows 8 group .. of the result: sums times row scales, through the gate.
+Value LinearEmitter::result(size_t panel, Value tile, int64_t t,
+                            int64_t group) {
+  Values scaled;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    int64_t scales = panelOffsets(layout, panel + i).rowScales;
+    Value place = k.at(k.at(matrix, scales + 16 * group),
+                       k.mul(tile, k.index(2 * tileRows)));
+    Value scale =
+        hooksOf(k.isa).extendHalf(k, k.load(k.vec(8, k.i16), place, 16));
+    Value sum =
+        k.load(k.vec(8, k.f32), k.at(sums[i], 128 * t + 32 * group), 32);
+    scaled.push_back(k.fmul(sum, scale));
+  }
+  if (!isGate())
+    return scaled[0];
+  Value gate = epilogue == LinearEpilogue::SiLU ? emitSiLU(k, scaled[0])
+                                                : emitGeLUTanh(k, scaled[0]);
+  return k.fmul(gate, scaled[1]);
+}
+
+void LinearEmitter::emitResults(size_t panel, Value tile, Value token,
+                                int64_t count) {
+  int64_t rows = layout.panels[panel].rows;
+  Value output = outputs[epilogue == LinearEpilogue::Store ? panel : 0];
+  Value first = k.add(k.mul(token, k.index(4 * rows)),
+                      k.mul(tile, k.index(4 * tileRows)));
+  auto write = [&](Value value, Value place) {
+    if (epilogue == LinearEpilogue::Add)
+      value = k.fadd(k.load(value.getType(), place, 4), value);
+    k.store(value, place, 4);
+  };
+  auto full = [&] {
+    for (int64_t t = 0; t < count; ++t)
+      for (int64_t group = 0; group < 4; ++group)
+        write(result(panel, tile, t, group),
+              k.at(k.at(output, first), 4 * rows * t + 32 * group));
+  };
+  auto partial = [&] {
+    for (int64_t t = 0; t < count; ++t) {
+      for (int64_t group = 0; group < 4; ++group)
+        k.store(result(panel, tile, t, group), k.at(row, 32 * group), 32);
+      Value place = k.at(k.at(output, first), 4 * rows * t);
+      k.loop(k.index(0), k.index(4 * (rows % tileRows)), 4, [&](Value offset) {
+        write(k.load(k.f32, k.at(row, offset), 4), k.at(place, offset));
+      });
+    }
+  };
+  if (rows % tileRows == 0)
+    return full();
+  Value isFull = k.compare(CmpIPredicate::slt, tile, k.index(rows / tileRows));
+  k.ifElse(isFull, full, partial);
+}
+
+static llvm::StringRef nameOf(LinearEpilogue epilogue) {
+  switch (epilogue) {
+  case LinearEpilogue::Store:
+    return "store";
+  case LinearEpilogue::Add:
+    return "add";
+  case LinearEpilogue::SiLU:
+    return "silu";
+  case LinearEpilogue::GeLUTanh:
+    return "gelu_tanh";
+  }
+  llvm_unreachable("covered switch");
+}
+
+mlir::func::FuncOp StepParts::linear(const MatrixLayout &layout,
+                                     LinearEpilogue epilogue) {
+  std::string stem =
+      ("linear_" + ::nameOf(epilogue) + "_" + llvm::Twine(layout.columns))
+          .str();
+  std::string key = stem + " " + layoutKey(layout);
+  if (mlir::func::FuncOp function = table->find(key))
+    return function;
+  KernelBuilder &k = *builder;
+  mlir::OpBuilder::InsertionGuard guard(k.b);
+  size_t outputs = epilogue == LinearEpilogue::Store ? layout.panels.size() : 1;
+  llvm::SmallVector<Type> types(2 + outputs, k.ptr);
+  types.append(3, k.i64);
+  mlir::func::FuncOp existing;
+  mlir::func::FuncOp function =
+      k.beginFunction(table->number(stem), types, existing);
+  LinearEmitter(k, layout, epilogue).emit();
+  k.endFunction();
+  table->insert(key, function);
+  return function;
+}

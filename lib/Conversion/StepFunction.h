@@ -1,0 +1,25 @@
+//===- StepFunction.h - the function of a step program ----------*- C++ -*-===//
+
+#ifndef PICOLLM_LIB_CONVERSION_STEPFUNCTION_H
+#define PICOLLM_LIB_CONVERSION_STEPFUNCTION_H
+
+#include "PicoLLM/Step/Step.h"
+#include "picollm/Conversion/StepParts.h"
+
+namespace picollm {
+
+/// How attention of the program's model is called.
+struct AttentionObject {
+  std::string function;
+  int64_t workspaceFloats = 0;
+};
+
+/// Generates step_<isa>, a picollm_step_function, for the program. Reports an
+/// error at the op that cannot be lowered. The module keeps the program.
+mlir::FailureOr<mlir::func::FuncOp>
+emitStepFunction(step::ProgramOp program, model::ConfigAttr config,
+                 InstructionSet isa, const AttentionObject &attention);
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_CONVERSION_STEPFUNCTION_H

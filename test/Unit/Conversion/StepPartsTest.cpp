@@ -1,0 +1,360 @@
+//===- StepPartsTest.cpp - functions of a step against the interpreter ----===//
+
+#include "../Packing/RandomMatrix.h"
+#include "CompiledModule.h"
+
+#include "picollm/Conversion/StepParts.h"
+#include "picollm/Layout/EncodedActivation.h"
+#include "picollm/Packing/PackMatrix.h"
+#include "picollm/Reference/Layout.h"
+#include "picollm/Support/Half.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace picollm;
+
+namespace {
+
+/// Panels of different widths, rows that are no multiple of 32, segments that
+/// end within a block, columns that are never read.
+MatrixLayout mixedLayout() {
+  return {264,
+          {{70, {{8, 8}, {7, 24}, {6, 40}, {5, 136}, {4, 56}}},
+           {32, {{16, 40}, {3, 136}, {2, 48}, {1, 24}, {0, 16}}},
+           {33, {{0, 264}}}}};
+}
+
+/// Two panels of equal rows, as gate and up.
+MatrixLayout gateLayout(int64_t rows) {
+  return {128, {{rows, {{4, 128}}}, {rows, {{3, 64}, {5, 64}}}}};
+}
+
+MatrixLayout singleLayout() { return {96, {{45, {{4, 32}, {2, 64}}}}}; }
+
+using Linear1 = void(const uint8_t *, const uint8_t *, float *, int64_t,
+                     int64_t, int64_t);
+using Linear3 = void(const uint8_t *, const uint8_t *, float *, float *,
+                     float *, int64_t, int64_t, int64_t);
+using Encode = void(const uint8_t *, const float *, uint8_t *, int64_t, int64_t,
+                    int64_t);
+using EncodeNorm = void(const uint8_t *, const float *, const float *,
+                        uint8_t *, int64_t, int64_t, int64_t);
+using Embedding = void(const uint8_t *, const int32_t *, float *, int64_t,
+                       int64_t, int64_t);
+using Rotation = void(float *, int64_t, int64_t, int64_t, int64_t);
+
+const std::vector<double> frequencies = {1.0, 0.5, 0.0123, 1e-4};
+constexpr double epsilon = 1e-5;
+
+/// The packed bytes of a matrix.
+AlignedBuffer<uint8_t> pack(const QuantizedMatrix &matrix) {
+  AlignedBuffer<uint8_t> bytes(matrixBytes(matrix.layout));
+  llvm::Error error = packMatrix(matrix, {bytes.data(), bytes.size()});
+  EXPECT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
+  return bytes;
+}
+
+std::vector<float> randomFloats(size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = normal(random);
+  return values;
+}
+
+struct Names {
+  std::string linear, add, silu, gelu, encode, encodeGate, encodeSingle,
+      encodeNorm, embedding, rotation;
+};
+
+class StepPartsTest : public testing::TestWithParam<InstructionSet> {
+protected:
+  static void SetUpTestSuite() {
+    compiled = new CompiledModule;
+    for (InstructionSet isa : allInstructionSets()) {
+      StepParts parts(compiled->getModule(), isa);
+      auto publish = [](mlir::func::FuncOp function) {
+        function.setPublic();
+        return function.getName().str();
+      };
+      Names &n = names[isa];
+      n.linear = publish(parts.linear(mixedLayout(), LinearEpilogue::Store));
+      n.add = publish(parts.linear(singleLayout(), LinearEpilogue::Add));
+      n.silu = publish(parts.linear(gateLayout(64), LinearEpilogue::SiLU));
+      n.gelu = publish(parts.linear(gateLayout(50), LinearEpilogue::GeLUTanh));
+      n.encode = publish(parts.encode(mixedLayout(), std::nullopt));
+      n.encodeGate = publish(parts.encode(gateLayout(64), std::nullopt));
+      n.encodeSingle = publish(parts.encode(singleLayout(), std::nullopt));
+      n.encodeNorm = publish(parts.encode(mixedLayout(), epsilon));
+      n.embedding = publish(parts.embedding(mixedLayout()));
+      n.rotation = publish(parts.rotation(frequencies, 1.25));
+    }
+    compiled->load();
+  }
+  static void TearDownTestSuite() {
+    delete compiled;
+    compiled = nullptr;
+  }
+  void SetUp() override {
+    if (!canRun(GetParam()))
+      GTEST_SKIP() << "this processor cannot run " << nameOf(GetParam()).str();
+  }
+  Names &name() { return names[GetParam()]; }
+
+  /// Encoded tokens, by every thread in turn.
+  AlignedBuffer<uint8_t> encode(const std::string &function,
+                                const QuantizedMatrix &matrix,
+                                const std::vector<float> &x, int64_t tokens,
+                                int64_t threads) {
+    AlignedBuffer<uint8_t> packed = pack(matrix);
+    AlignedBuffer<uint8_t> out(encodedActivationBytes(matrix.layout) * tokens);
+    for (int64_t thread = 0; thread < threads; ++thread)
+      compiled->get<Encode>(function)(packed.data(), x.data(), out.data(),
+                                      tokens, thread, threads);
+    return out;
+  }
+
+  static CompiledModule *compiled;
+  static std::map<InstructionSet, Names> names;
+};
+
+CompiledModule *StepPartsTest::compiled = nullptr;
+std::map<InstructionSet, Names> StepPartsTest::names;
+
+/// y of panel `panel` for one token, by the interpreter.
+std::vector<float> expectedPanel(const QuantizedMatrix &matrix, size_t panel,
+                                 const float *x) {
+  std::vector<float> y(matrix.layout.panels[panel].rows);
+  reference::linear(matrix, panel, x, y.data());
+  return y;
+}
+
+void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
+                    const float *x) {
+  const MatrixLayout &layout = matrix.layout;
+  for (size_t p = 0; p < layout.panels.size(); ++p) {
+    auto expected = reference::encodeActivation(matrix, p, x);
+    for (size_t s = 0; s < expected.size(); ++s) {
+      EncodedSegmentOffsets at = encodedSegmentOffsets(layout, p, s);
+      const uint8_t *values = token + at.values;
+      for (size_t j = 0; j < expected[s].values.size(); ++j)
+        ASSERT_EQ(std::memcmp(values + 4 * j, &expected[s].values[j], 4), 0);
+      for (const auto &block : expected[s].blocks) {
+        int64_t number = (block.begin - expected[s].begin) / blockColumns;
+        ASSERT_EQ(std::memcmp(token + at.scales + 4 * number, &block.scale, 4),
+                  0);
+        if (!block.codes.empty()) {
+          ASSERT_EQ(std::memcmp(token + at.sums + 4 * number, &block.sum, 4),
+                    0);
+          ASSERT_EQ(std::memcmp(values + blockColumns * number,
+                                block.codes.data(), block.codes.size()),
+                    0);
+        }
+        for (size_t g = 0; g < block.tables.size(); ++g)
+          ASSERT_EQ(std::memcmp(values + 4 * blockColumns * number + 16 * g,
+                                block.tables[g].data(), 16),
+                    0)
+              << "panel " << p << " segment " << s << " group " << g;
+      }
+    }
+  }
+}
+
+TEST_P(StepPartsTest, EncodingHasTheBitsOfTheInterpreterForAnyThreads) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 1);
+  for (int64_t tokens : {1, 5}) {
+    std::vector<float> x = randomFloats(264 * tokens, 2);
+    for (int64_t threads : {1, 2, 3}) {
+      auto out = encode(name().encode, matrix, x, tokens, threads);
+      for (int64_t t = 0; t < tokens; ++t)
+        expectEncoding(matrix, out.data() + t * (out.size() / tokens),
+                       &x[264 * t]);
+    }
+  }
+}
+
+TEST_P(StepPartsTest, EncodingOfZerosIsZero) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 1);
+  auto out = encode(name().encode, matrix, std::vector<float>(264, 0.0f), 1, 1);
+  for (uint8_t byte : out)
+    // -0.0 of a width-16 value under a negative scale is zero as well.
+    ASSERT_EQ(byte & 0x7f, 0);
+}
+
+TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 3);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  std::vector<float> x = randomFloats(2 * 264, 4), norm = randomFloats(264, 5);
+  int64_t bytes = encodedActivationBytes(matrix.layout);
+  for (int64_t threads : {1, 2, 3}) {
+    AlignedBuffer<uint8_t> out(bytes * 2);
+    for (int64_t thread = 0; thread < threads; ++thread)
+      compiled->get<EncodeNorm>(name().encodeNorm)(
+          packed.data(), x.data(), norm.data(), out.data(), 2, thread, threads);
+    for (int64_t t = 0; t < 2; ++t) {
+      double squares = 0;
+      for (int64_t j = 0; j < 264; ++j)
+        squares += double(x[264 * t + j]) * x[264 * t + j];
+      float inverse = 1 / std::sqrt(squares / 264 + epsilon);
+      std::vector<float> normalised(264);
+      for (int64_t j = 0; j < 264; ++j)
+        normalised[j] = x[264 * t + j] * inverse * norm[j];
+      expectEncoding(matrix, out.data() + t * bytes, normalised.data());
+    }
+  }
+}
+
+TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 6);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  for (int64_t tokens : {1, 4, 7, 70}) {
+    std::vector<float> x = randomFloats(264 * tokens, 7);
+    auto encoded = encode(name().encode, matrix, x, tokens, 1);
+    for (int64_t threads : {1, 2, 3}) {
+      std::vector<float> y[3];
+      for (size_t p = 0; p < 3; ++p)
+        y[p].assign(matrix.layout.panels[p].rows * tokens, NAN);
+      for (int64_t thread = 0; thread < threads; ++thread)
+        compiled->get<Linear3>(name().linear)(
+            packed.data(), encoded.data(), y[0].data(), y[1].data(),
+            y[2].data(), tokens, thread, threads);
+      for (size_t p = 0; p < 3; ++p)
+        for (int64_t t = 0; t < tokens; ++t) {
+          auto expected = expectedPanel(matrix, p, &x[264 * t]);
+          for (size_t row = 0; row < expected.size(); ++row)
+            ASSERT_EQ(y[p][t * expected.size() + row], expected[row])
+                << "panel " << p << " token " << t << " row " << row;
+        }
+    }
+  }
+}
+
+TEST_P(StepPartsTest, AddingProductKeepsTheResidual) {
+  QuantizedMatrix matrix = randomMatrix(singleLayout(), 8);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  const int64_t tokens = 5, rows = 45;
+  std::vector<float> x = randomFloats(96 * tokens, 9),
+                     residual = randomFloats(rows * tokens, 10);
+  auto encoded = encode(name().encodeSingle, matrix, x, tokens, 1);
+  for (int64_t threads : {1, 2, 3}) {
+    std::vector<float> y = residual;
+    for (int64_t thread = 0; thread < threads; ++thread)
+      compiled->get<Linear1>(name().add)(packed.data(), encoded.data(),
+                                         y.data(), tokens, thread, threads);
+    for (int64_t t = 0; t < tokens; ++t) {
+      auto expected = expectedPanel(matrix, 0, &x[96 * t]);
+      for (int64_t row = 0; row < rows; ++row)
+        ASSERT_EQ(y[t * rows + row], residual[t * rows + row] + expected[row]);
+    }
+  }
+}
+
+void checkGate(const QuantizedMatrix &matrix, AlignedBuffer<uint8_t> &encoded,
+               Linear1 *function, const std::vector<float> &x, int64_t tokens,
+               double relative, double (*gate)(double)) {
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  int64_t rows = matrix.layout.panels[0].rows;
+  for (int64_t threads : {1, 2, 3}) {
+    std::vector<float> y(rows * tokens, NAN);
+    for (int64_t thread = 0; thread < threads; ++thread)
+      function(packed.data(), encoded.data(), y.data(), tokens, thread,
+               threads);
+    for (int64_t t = 0; t < tokens; ++t) {
+      auto g = expectedPanel(matrix, 0, &x[128 * t]);
+      auto u = expectedPanel(matrix, 1, &x[128 * t]);
+      for (int64_t row = 0; row < rows; ++row) {
+        double expected = gate(g[row]) * u[row];
+        ASSERT_NEAR(y[t * rows + row], expected,
+                    relative * std::fabs(expected) + 1e-30)
+            << g[row];
+      }
+    }
+  }
+}
+
+TEST_P(StepPartsTest, GatesAreAccurate) {
+  const int64_t tokens = 6;
+  std::vector<float> x = randomFloats(128 * tokens, 11);
+  // From tiny to saturating gates.
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t j = 0; j < 128; ++j)
+      x[128 * t + j] *= std::pow(10.0f, t - 4);
+  QuantizedMatrix full = randomMatrix(gateLayout(64), 12);
+  auto encoded = encode(name().encodeGate, full, x, tokens, 1);
+  checkGate(full, encoded, compiled->get<Linear1>(name().silu), x, tokens, 1e-6,
+            [](double g) { return g / (1 + std::exp(-g)); });
+  QuantizedMatrix partial = randomMatrix(gateLayout(50), 13);
+  auto other = encode(name().encodeGate, partial, x, tokens, 1);
+  // The exponent, up to 88, is itself rounded to f32.
+  checkGate(partial, other, compiled->get<Linear1>(name().gelu), x, tokens,
+            2e-5, [](double g) {
+              double u = std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
+              return g / (1 + std::exp(-2 * u));
+            });
+}
+
+TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 14);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  std::vector<int32_t> ids(135);
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = int32_t(ids.size() - 1 - i);
+  for (int64_t threads : {1, 2, 3}) {
+    std::vector<float> out(ids.size() * 264, NAN), expected(264);
+    for (int64_t thread = 0; thread < threads; ++thread)
+      compiled->get<Embedding>(name().embedding)(
+          packed.data(), ids.data(), out.data(), ids.size(), thread, threads);
+    for (size_t t = 0; t < ids.size(); ++t) {
+      int64_t row = ids[t];
+      size_t panel = row < 70 ? 0 : row < 102 ? 1 : 2;
+      dequantizeRow(matrix, panel,
+                    row - (panel == 0   ? 0
+                           : panel == 1 ? 70
+                                        : 102),
+                    expected.data());
+      for (int64_t j = 0; j < 264; ++j)
+        ASSERT_EQ(out[264 * t + j], expected[j])
+            << "row " << row << " column " << j;
+    }
+  }
+}
+
+TEST_P(StepPartsTest, RotationIsAccurateUpToAMillionRadians) {
+  const int64_t half = frequencies.size(), tokens = 3;
+  for (int64_t position : {0, 1, 2047, 131071, 999997})
+    for (int64_t threads : {1, 2}) {
+      std::vector<float> out(2 * half * tokens, NAN);
+      for (int64_t thread = 0; thread < threads; ++thread)
+        compiled->get<Rotation>(name().rotation)(out.data(), position, tokens,
+                                                 thread, threads);
+      for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t i = 0; i < half; ++i) {
+          double angle = double(position + t) * frequencies[i];
+          EXPECT_NEAR(out[2 * half * t + i], 1.25 * std::cos(angle), 1e-7);
+          EXPECT_NEAR(out[2 * half * t + half + i], 1.25 * std::sin(angle),
+                      1e-7);
+        }
+    }
+}
+
+TEST(StepPartsOnce, EqualLayoutsShareOneFunction) {
+  mlir::MLIRContext context;
+  auto module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+  StepParts parts(module, InstructionSet::Portable);
+  auto first = parts.linear(singleLayout(), LinearEpilogue::Add);
+  EXPECT_EQ(first, parts.linear(singleLayout(), LinearEpilogue::Add));
+  EXPECT_NE(first, parts.linear(singleLayout(), LinearEpilogue::Store));
+  EXPECT_NE(first, parts.linear(gateLayout(64), LinearEpilogue::SiLU));
+  module->erase();
+}
+
+INSTANTIATE_TEST_SUITE_P(, StepPartsTest,
+                         testing::ValuesIn(allInstructionSets()),
+                         [](const auto &info) {
+                           return nameOf(info.param).str();
+                         });
+
+} // namespace
