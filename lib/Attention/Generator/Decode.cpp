@@ -73,11 +73,16 @@ public:
     weights.bound_storage(t, kPiece).reorder_storage(t, h);
     weights.reorder(t, h).vectorize(t, weightLanes);
 
-    // Up to 12 accumulators of one vector stay in registers over all positions.
-    const int chunk =
-        size % (2 * lanes) == 0 && headTile <= 6 ? 2 * lanes : lanes;
+    // As many accumulators of one vector as registers hold, beside the values
+    // and one weight, stay there over all positions: independent sums hide the
+    // latency of FMA. The values of a single head are operands in memory.
+    const int registers = weightLanes >= 16 ? 32 : 16;
+    const int perVector = headTile == 1 ? 1 : headTile + 1;
+    int chunk = lanes;
+    while (size % (2 * chunk) == 0 &&
+           2 * chunk / lanes * perVector + 1 < registers)
+      chunk *= 2;
     Var inner, outer;
-    RVar rows;
     values.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
     values.bound_extent(d, size).vectorize(d, lanes);
     Var tile, headInner;
