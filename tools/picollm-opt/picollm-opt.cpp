@@ -5,15 +5,14 @@
 #include "mlir/Support/LogicalResult.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
-#include "picollm/Transforms/Passes.h"
+#include "picollm/Pipelines/Pipelines.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   picollm::registerDialects(registry);
 
-  // A library with passes adds one line here and itself to LINK.
   mlir::registerTransformsPasses();
-  picollm::registerTransformsPasses();
+  picollm::registerPassesAndPipelines();
 
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "picollm optimizer driver\n", registry));

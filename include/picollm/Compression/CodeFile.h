@@ -1,0 +1,39 @@
+//===- CodeFile.h - quantised matrices between two passes -------*- C++ -*-===//
+
+#ifndef PICOLLM_COMPRESSION_CODEFILE_H
+#define PICOLLM_COMPRESSION_CODEFILE_H
+
+#include "picollm/Quantization/QuantizedMatrix.h"
+#include "llvm/Support/raw_ostream.h"
+#include <memory>
+
+namespace picollm {
+
+/// Appends quantised matrices to a file, one after the other: order, column
+/// scales, then per panel segment scales, row scales and codes by rows; a code
+/// takes two bytes in segments of 16 bits, none in segments of 0, else one.
+class CodeFileWriter {
+public:
+  static llvm::Expected<std::unique_ptr<CodeFileWriter>>
+  create(llvm::StringRef path);
+
+  /// Offset in bytes of the matrix in the file.
+  llvm::Expected<int64_t> append(const QuantizedMatrix &matrix);
+
+  int64_t bytes() const { return os->tell(); }
+  llvm::Error finish();
+
+private:
+  std::string path;
+  std::unique_ptr<llvm::raw_fd_ostream> os;
+};
+
+/// Reads the matrix of the given layout at `offset` of the bytes of a file
+/// made by CodeFileWriter. Fails where the bytes end too early or hold no valid
+/// matrix; the error does not name the file.
+llvm::Expected<QuantizedMatrix> readCodes(llvm::StringRef bytes, int64_t offset,
+                                          const MatrixLayout &layout);
+
+} // namespace picollm
+
+#endif // PICOLLM_COMPRESSION_CODEFILE_H

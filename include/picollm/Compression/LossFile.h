@@ -1,0 +1,35 @@
+//===- LossFile.h - what calibration leaves for allocation ------*- C++ -*-===//
+//
+// A JSON file: {"stacks": [{"name", "columns", "width_columns", "rows": [...],
+// "order": [...], "losses": [panel][block][width]}], "head_moment": [...]}.
+// Widths are picollm::candidateWidths. Losses are squared output errors summed
+// over rows, see BitWidths.h. head_moment, columns x columns, is the second
+// moment of the head's input; it is kept because the head may be the embedding,
+// which is quantised before anything else runs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PICOLLM_COMPRESSION_LOSSFILE_H
+#define PICOLLM_COMPRESSION_LOSSFILE_H
+
+#include "picollm/Quantization/BitWidths.h"
+#include <string>
+#include <vector>
+
+namespace picollm {
+
+struct LossFile {
+  std::vector<LossTable> tables;
+  std::vector<float> headMoment;
+
+  /// Null where the file has no stack of that name.
+  const LossTable *find(llvm::StringRef name) const;
+
+  /// Errors name the path and say what is wrong with its content.
+  static llvm::Expected<LossFile> read(llvm::StringRef path);
+  llvm::Error write(llvm::StringRef path) const;
+};
+
+} // namespace picollm
+
+#endif // PICOLLM_COMPRESSION_LOSSFILE_H

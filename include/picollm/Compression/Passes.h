@@ -1,0 +1,20 @@
+//===- Passes.h - from float weights to a weight file -----------*- C++ -*-===//
+
+#ifndef PICOLLM_COMPRESSION_PASSES_H
+#define PICOLLM_COMPRESSION_PASSES_H
+
+#include "PicoLLM/Layout/LayoutDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace picollm {
+
+#define GEN_PASS_DECL
+#include "picollm/Compression/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "picollm/Compression/Passes.h.inc"
+
+} // namespace picollm
+
+#endif // PICOLLM_COMPRESSION_PASSES_H

@@ -1,0 +1,62 @@
+//===- Passes.td - from float weights to a weight file -----*- tablegen -*-===//
+
+#ifndef PICOLLM_COMPRESSION_PASSES_TD
+#define PICOLLM_COMPRESSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def Calibrate : Pass<"picollm-calibrate", "::mlir::ModuleOp"> {
+  let summary = "measures what each block of columns loses at each width";
+  let description = [{
+    Runs the float model over texts, layer by layer, and writes the file of
+    losses (LossFile.h). The module is left as it is.
+  }];
+  let options = [
+    Option<"tokens", "tokens", "std::string", "\"\"",
+           "file of token ids, one text a line">,
+    Option<"losses", "losses", "std::string", "\"\"", "file to write">];
+}
+
+def AllocateBits : Pass<"picollm-allocate-bits", "::mlir::ModuleOp"> {
+  let summary = "chooses the width of every block of columns";
+  let description = [{
+    Adds a planned `picollm_layout.weight` for every stack of matrices. Widths
+    come from the losses and a budget for the whole weight file (`bits` per
+    weight, or `size` in bytes), from an `allocation` (allocation.json), or are
+    16 everywhere (`half`).
+  }];
+  let options = [
+    Option<"losses", "losses", "std::string", "\"\"", "file of losses">,
+    Option<"bits", "bits", "double", "0", "bits per weight; 0: not given">,
+    Option<"size", "size", "int64_t", "0", "bytes; 0: not given">,
+    Option<"allocation", "allocation", "std::string", "\"\"",
+           "allocation.json to follow">,
+    Option<"half", "half", "bool", "false", "16 bits everywhere">];
+  let dependentDialects = ["::picollm::layout::LayoutDialect"];
+}
+
+def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
+  let summary = "float weights to codes at the planned widths";
+  let description = [{
+    Error feedback behind what is already quantised: the model runs over the
+    texts layer by layer, and each layer sees the errors of those before it.
+    Writes the file of codes (CodeFile.h).
+  }];
+  let options = [
+    Option<"tokens", "tokens", "std::string", "\"\"",
+           "file of token ids; not needed at 16 bits everywhere">,
+    Option<"codes", "codes", "std::string", "\"\"", "file to write">];
+}
+
+def Pack : Pass<"picollm-pack", "::mlir::ModuleOp"> {
+  let summary = "codes to the weight file, in the order of the kernels";
+  let description = [{
+    Writes every matrix and the float vectors (norms) to the weight file and
+    makes all references of the module point there. Sets the module attributes
+    `picollm.build_id` and `picollm.weights_bytes`.
+  }];
+  let options = [
+    Option<"weights", "weights", "std::string", "\"\"", "file to write">];
+}
+
+#endif // PICOLLM_COMPRESSION_PASSES_TD

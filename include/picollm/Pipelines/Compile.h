@@ -1,0 +1,58 @@
+//===- Compile.h - from a model file to a compiled model --------*- C++ -*-===//
+
+#ifndef PICOLLM_PIPELINES_COMPILE_H
+#define PICOLLM_PIPELINES_COMPILE_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace picollm {
+
+/// The stages of a compilation in order; each is a value of --compile-to.
+enum class Stage {
+  Import,    ///< float model in the picollm dialect
+  Calibrate, ///< losses of every block of columns at every width
+  Allocate,  ///< every matrix has its widths
+  Quantize,  ///< codes and scales
+  Pack,      ///< the weight file
+  Layout,    ///< picollm_layout: encoded activations, packed matrices
+  Step,      ///< picollm_step: buffers and barriers
+  LLVM,      ///< functions in the LLVM dialect
+  Object,    ///< object file
+  Library,   ///< shared library, header, manifest: the whole output
+};
+
+/// The flag's spelling of a stage ("import", ..., "library").
+llvm::StringRef stageName(Stage stage);
+
+/// What picollm-compile takes; see its --help for the meaning of each.
+struct CompileOptions {
+  std::string model;
+  std::string output;
+  std::string name; ///< empty: from `output`
+  std::optional<double> bits;
+  std::optional<int64_t> size; ///< bytes of the weight file
+  std::string allocation;      ///< file with widths, or empty
+  std::string scheme = "pico";
+  std::string calibration; ///< folder or file, or empty
+  int64_t calibrationTexts = 12;
+  std::string target = "host";
+  std::string cpu;
+  std::string features;
+  std::string saveStages; ///< folder, or empty
+  Stage compileTo = Stage::Library;
+};
+
+/// Compiles. The output folder appears complete or not at all. Prints the
+/// allocation summary on stdout.
+llvm::Error compileModel(const CompileOptions &options);
+
+/// Prints the allocation summary of a compiled model's folder on stdout.
+llvm::Error printSummary(llvm::StringRef directory);
+
+} // namespace picollm
+
+#endif // PICOLLM_PIPELINES_COMPILE_H

@@ -1,0 +1,120 @@
+//===- AllocateBits.cpp - the width of every block of columns -------------===//
+
+#include "StackWeights.h"
+#include "mlir/IR/Builders.h"
+#include "picollm/Compression/LossFile.h"
+#include "picollm/Compression/Passes.h"
+#include "picollm/Packing/WeightFile.h"
+#include "picollm/Quantization/AllocationFile.h"
+#include "picollm/weight_file.h"
+#include <numeric>
+
+namespace picollm {
+#define GEN_PASS_DEF_ALLOCATEBITS
+#include "picollm/Compression/Passes.h.inc"
+} // namespace picollm
+
+using namespace mlir;
+using namespace picollm;
+
+namespace {
+
+struct AllocateBits : picollm::impl::AllocateBitsBase<AllocateBits> {
+  using picollm::impl::AllocateBitsBase<AllocateBits>::AllocateBitsBase;
+
+  void runOnOperation() override {
+    if (llvm::Error error = allocate(getOperation())) {
+      getOperation().emitError() << llvm::toString(std::move(error));
+      signalPassFailure();
+    }
+  }
+
+  llvm::Error allocate(ModuleOp module);
+  llvm::Expected<Allocation> choose(ModuleOp module,
+                                    llvm::ArrayRef<Stack> stacks);
+};
+
+} // namespace
+
+/// Header and norms: what has no width to choose.
+static int64_t fixedBytes(ModuleOp module, llvm::ArrayRef<Stack> stacks) {
+  int64_t bytes = PICOLLM_WEIGHT_FILE_HEADER_BYTES;
+  for (model::WeightOp weight : otherWeights(module, stacks))
+    bytes += weightFileFloatBytes(
+        cast<RankedTensorType>(weight.getType()).getNumElements());
+  return bytes;
+}
+
+/// The tables of the stacks, in their order.
+static llvm::Expected<std::vector<LossTable>>
+tablesOf(llvm::ArrayRef<Stack> stacks, llvm::StringRef path) {
+  auto file = LossFile::read(path);
+  if (!file)
+    return file.takeError();
+  std::vector<LossTable> tables;
+  for (const Stack &stack : stacks) {
+    const LossTable *table = file->find(stack.name);
+    if (!table)
+      return llvm::createStringError(path + ": has no losses of '" +
+                                     stack.name + "'");
+    tables.push_back(*table);
+  }
+  return tables;
+}
+
+llvm::Expected<Allocation> AllocateBits::choose(ModuleOp module,
+                                                llvm::ArrayRef<Stack> stacks) {
+  if (half) {
+    Allocation result;
+    WeightReader reader;
+    for (const Stack &stack : stacks)
+      result.stacks.push_back(uniformAllocation(weightsOf(stack, reader), 16));
+    return result;
+  }
+  auto tables = tablesOf(stacks, losses);
+  if (!tables)
+    return tables.takeError();
+  int64_t fixed = fixedBytes(module, stacks);
+  if (!allocation.empty()) {
+    auto report = readAllocation(allocation);
+    if (!report)
+      return report.takeError();
+    return applyReport(*report, *tables, fixed);
+  }
+  int64_t weights = 0;
+  for (const Stack &stack : stacks)
+    weights += stack.weights();
+  FileBudget budget = FileBudget::ofBits(bits, weights, fixed);
+  if (size > 0)
+    budget.fileBytes = size;
+  return allocateBits(*tables, budget);
+}
+
+llvm::Error AllocateBits::allocate(ModuleOp module) {
+  auto stacks = findStacks(module);
+  if (!stacks)
+    return stacks.takeError();
+  auto chosen = choose(module, *stacks);
+  if (!chosen)
+    return chosen.takeError();
+  // 16 bits everywhere have no loss file; their order is that of the input.
+  std::string orderFile = half ? std::string("-") : losses;
+  OpBuilder builder(&getContext());
+  builder.setInsertionPoint(module.lookupSymbol("forward"));
+  for (auto [stack, widths] : llvm::zip_equal(*stacks, chosen->stacks)) {
+    auto type = layout::MatrixType::get(&getContext(), widths.layout);
+    auto ref = model::WeightRefAttr::get(
+        &getContext(), orderFile, 0, matrixBytes(widths.layout), "planned", "");
+    llvm::SmallVector<StringRef> sources;
+    for (model::WeightOp panel : stack.panels)
+      sources.push_back(panel.getSymName());
+    auto matrix = layout::MatrixOp::create(
+        builder, stack.panels.front().getLoc(), "packed." + stack.name, type,
+        ref, builder.getStrArrayAttr(sources));
+    // For the report; nothing reads it to compile.
+    double loss =
+        std::accumulate(widths.losses.begin(), widths.losses.end(), 0.0);
+    matrix->setAttr("loss", builder.getF64FloatAttr(loss));
+  }
+  return llvm::Error::success();
+}

@@ -1,0 +1,139 @@
+//===- CodeFile.cpp - quantised matrices between two passes ---------------===//
+
+#include "picollm/Compression/CodeFile.h"
+#include <cstring>
+
+using namespace picollm;
+
+llvm::Expected<std::unique_ptr<CodeFileWriter>>
+CodeFileWriter::create(llvm::StringRef path) {
+  std::error_code error;
+  auto writer = std::make_unique<CodeFileWriter>();
+  writer->path = path.str();
+  writer->os = std::make_unique<llvm::raw_fd_ostream>(path, error);
+  if (error)
+    return llvm::createStringError(error, "%s: cannot be written: %s",
+                                   path.str().c_str(), error.message().c_str());
+  return writer;
+}
+
+llvm::Error CodeFileWriter::finish() {
+  os->close();
+  std::error_code error = os->error();
+  os->clear_error();
+  if (error)
+    return llvm::createStringError(error, "%s: cannot be written: %s",
+                                   path.c_str(), error.message().c_str());
+  return llvm::Error::success();
+}
+
+/// Bytes of one row of codes.
+static int64_t rowBytes(const Panel &panel) {
+  int64_t bytes = 0;
+  for (const Segment &segment : panel.segments)
+    bytes += segment.columns * (segment.bits == 0    ? 0
+                                : segment.bits == 16 ? 2
+                                                     : 1);
+  return bytes;
+}
+
+static void writeRow(const Panel &panel, const uint16_t *codes, char *out) {
+  for (const Segment &segment : panel.segments) {
+    if (segment.bits == 16) {
+      std::memcpy(out, codes, 2 * segment.columns);
+      out += 2 * segment.columns;
+    } else if (segment.bits > 0) {
+      for (int64_t i = 0; i < segment.columns; ++i)
+        *out++ = static_cast<char>(codes[i]);
+    }
+    codes += segment.columns;
+  }
+}
+
+static void readRow(const Panel &panel, const char *in, uint16_t *codes) {
+  for (const Segment &segment : panel.segments) {
+    if (segment.bits == 16) {
+      std::memcpy(codes, in, 2 * segment.columns);
+      in += 2 * segment.columns;
+    } else {
+      for (int64_t i = 0; i < segment.columns; ++i)
+        codes[i] = segment.bits ? static_cast<uint8_t>(*in++) : 0;
+    }
+    codes += segment.columns;
+  }
+}
+
+template <typename T>
+static void writeVector(llvm::raw_ostream &os, const std::vector<T> &values) {
+  os.write(reinterpret_cast<const char *>(values.data()),
+           values.size() * sizeof(T));
+}
+
+llvm::Expected<int64_t> CodeFileWriter::append(const QuantizedMatrix &matrix) {
+  int64_t offset = os->tell();
+  writeVector(*os, matrix.order);
+  writeVector(*os, matrix.columnScales);
+  for (size_t p = 0; p < matrix.panels.size(); ++p) {
+    const Panel &panel = matrix.layout.panels[p];
+    const QuantizedPanel &values = matrix.panels[p];
+    writeVector(*os, values.segmentScales);
+    writeVector(*os, values.rowScales);
+    std::vector<char> row(rowBytes(panel));
+    for (int64_t i = 0; i < panel.rows; ++i) {
+      writeRow(panel, values.codes.data() + i * matrix.layout.columns,
+               row.data());
+      os->write(row.data(), row.size());
+    }
+  }
+  if (os->has_error())
+    return llvm::createStringError(os->error(), "%s: cannot be written: %s",
+                                   path.c_str(), os->error().message().c_str());
+  return offset;
+}
+
+/// Takes `count` values off the front of `bytes`; false where it is too short.
+template <typename T>
+static bool readVector(llvm::StringRef &bytes, size_t count,
+                       std::vector<T> &values) {
+  if (bytes.size() < count * sizeof(T))
+    return false;
+  values.resize(count);
+  std::memcpy(values.data(), bytes.data(), count * sizeof(T));
+  bytes = bytes.drop_front(count * sizeof(T));
+  return true;
+}
+
+llvm::Expected<QuantizedMatrix> picollm::readCodes(llvm::StringRef bytes,
+                                                   int64_t offset,
+                                                   const MatrixLayout &layout) {
+  if (llvm::Error error = checkLayout(layout))
+    return std::move(error);
+  auto truncated = [] {
+    return llvm::createStringError("the file of codes ends within a matrix");
+  };
+  if (offset < 0 || static_cast<size_t>(offset) > bytes.size())
+    return truncated();
+  bytes = bytes.drop_front(offset);
+  QuantizedMatrix matrix;
+  matrix.layout = layout;
+  if (!readVector(bytes, layout.columns, matrix.order) ||
+      !readVector(bytes, layout.columns, matrix.columnScales))
+    return truncated();
+  for (const Panel &panel : layout.panels) {
+    QuantizedPanel &values = matrix.panels.emplace_back();
+    size_t row = rowBytes(panel);
+    if (!readVector(bytes, panel.segments.size(), values.segmentScales) ||
+        !readVector(bytes, panel.rows, values.rowScales) ||
+        bytes.size() / std::max<size_t>(row, 1) <
+            (row ? static_cast<size_t>(panel.rows) : 0))
+      return truncated();
+    values.codes.resize(panel.rows * layout.columns);
+    for (int64_t i = 0; i < panel.rows; ++i)
+      readRow(panel, bytes.data() + i * row,
+              values.codes.data() + i * layout.columns);
+    bytes = bytes.drop_front(panel.rows * row);
+  }
+  if (llvm::Error error = checkQuantizedMatrix(matrix))
+    return std::move(error);
+  return matrix;
+}

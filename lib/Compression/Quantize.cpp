@@ -1,0 +1,203 @@
+//===- Quantize.cpp - float weights to codes at the planned widths --------===//
+
+#include "picollm/Quantization/Quantize.h"
+#include "StackWeights.h"
+#include "mlir/IR/Builders.h"
+#include "picollm/Compression/CodeFile.h"
+#include "picollm/Compression/LossFile.h"
+#include "picollm/Compression/Passes.h"
+#include "picollm/Compression/TokenFile.h"
+#include "picollm/Support/Progress.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace picollm {
+#define GEN_PASS_DEF_QUANTIZE
+#include "picollm/Compression/Passes.h.inc"
+} // namespace picollm
+
+using namespace mlir;
+using namespace picollm;
+
+namespace {
+
+/// Quantises the stacks of one module one by one into a file of codes.
+class ModuleQuantizer {
+public:
+  ModuleQuantizer(ModuleOp module, std::vector<Stack> stacks,
+                  CodeFileWriter &writer)
+      : module(module), stacks(std::move(stacks)), writer(writer) {}
+
+  llvm::Error quantizeAll(llvm::StringRef tokens);
+  llvm::Error setReferences(llvm::StringRef file);
+
+private:
+  llvm::Error quantize(const Stack &stack, const InputStatistics &statistics,
+                       ReferenceModel &model);
+  llvm::Error store(const Stack &stack, const QuantizedMatrix &matrix);
+  llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
+                             ReferenceModel &model);
+  llvm::Error quantizeToHalf();
+  layout::MatrixOp matrixOf(const Stack &stack) const;
+  bool isHalf() const;
+
+  ModuleOp module;
+  std::vector<Stack> stacks;
+  CodeFileWriter &writer;
+  WeightReader reader;
+  LossFile losses;
+  llvm::StringMap<std::pair<int64_t, int64_t>> written; ///< offset and bytes
+};
+
+struct Quantize : picollm::impl::QuantizeBase<Quantize> {
+  using picollm::impl::QuantizeBase<Quantize>::QuantizeBase;
+
+  void runOnOperation() override {
+    if (llvm::Error error = quantize(getOperation())) {
+      getOperation().emitError() << llvm::toString(std::move(error));
+      signalPassFailure();
+    }
+  }
+
+  llvm::Error quantize(ModuleOp module) {
+    auto stacks = findStacks(module);
+    if (!stacks)
+      return stacks.takeError();
+    auto writer = CodeFileWriter::create(codes);
+    if (!writer)
+      return writer.takeError();
+    ModuleQuantizer quantizer(module, std::move(*stacks), **writer);
+    if (llvm::Error error = quantizer.quantizeAll(tokens))
+      return error;
+    if (llvm::Error error = (*writer)->finish())
+      return error;
+    return quantizer.setReferences(codes);
+  }
+};
+
+} // namespace
+
+layout::MatrixOp ModuleQuantizer::matrixOf(const Stack &stack) const {
+  return ModuleOp(module).lookupSymbol<layout::MatrixOp>("packed." +
+                                                         stack.name);
+}
+
+/// The layout that allocate-bits planned for a stack.
+static MatrixLayout layoutOf(layout::MatrixOp matrix) {
+  return cast<layout::MatrixType>(matrix.getType()).getLayout();
+}
+
+bool ModuleQuantizer::isHalf() const {
+  return llvm::all_of(stacks, [&](const Stack &stack) {
+    return matrixOf(stack).getRef().getFile() == "-";
+  });
+}
+
+llvm::Error ModuleQuantizer::store(const Stack &stack,
+                                   const QuantizedMatrix &matrix) {
+  auto offset = writer.append(matrix);
+  if (!offset)
+    return offset.takeError();
+  written[stack.name] = {*offset, writer.bytes() - *offset};
+  return llvm::Error::success();
+}
+
+llvm::Error ModuleQuantizer::quantizeToHalf() {
+  Progress progress("quantize", stacks.size(), "matrices");
+  for (auto [index, stack] : llvm::enumerate(stacks)) {
+    auto matrix = makeHalfMatrix(weightsOf(stack, reader));
+    if (!matrix)
+      return matrix.takeError();
+    if (llvm::Error error = store(stack, *matrix))
+      return error;
+    progress.update(index + 1);
+  }
+  return llvm::Error::success();
+}
+
+/// The model goes on with what the codes stand for.
+llvm::Error ModuleQuantizer::replaceWeights(const Stack &stack,
+                                            const QuantizedMatrix &matrix,
+                                            ReferenceModel &model) {
+  for (size_t panel = 0; panel < stack.panels.size(); ++panel) {
+    std::vector<float> values(stack.rows(panel) * stack.columns);
+    for (int64_t row = 0; row < stack.rows(panel); ++row)
+      dequantizeRow(matrix, panel, row, values.data() + row * stack.columns);
+    model::WeightOp weight = stack.panels[panel];
+    if (llvm::Error error =
+            model.weights().replace(weight.getSymName(), std::move(values)))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error ModuleQuantizer::quantize(const Stack &stack,
+                                      const InputStatistics &statistics,
+                                      ReferenceModel &model) {
+  const LossTable *table = losses.find(stack.name);
+  if (!table)
+    return llvm::createStringError("the file of losses has no order of '" +
+                                   stack.name + "'");
+  StackAllocation allocation;
+  allocation.layout = layoutOf(matrixOf(stack));
+  allocation.order = table->order;
+  auto quantized = quantizeStack(weightsOf(stack, reader), statistics,
+                                 allocation, QuantizationOptions());
+  if (!quantized)
+    return quantized.takeError();
+  if (llvm::Error error = store(stack, quantized->matrix))
+    return error;
+  return replaceWeights(stack, quantized->matrix, model);
+}
+
+llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
+  for (const Stack &stack : stacks)
+    if (!matrixOf(stack))
+      return llvm::createStringError(
+          "'" + stack.name +
+          "' has no planned layout; run picollm-allocate-bits first");
+  if (isHalf())
+    return quantizeToHalf();
+  auto file = LossFile::read(matrixOf(stacks.front()).getRef().getFile());
+  if (!file)
+    return file.takeError();
+  losses = std::move(*file);
+  auto texts = readTokenFile(tokens);
+  if (!texts)
+    return texts.takeError();
+  auto model = ReferenceModel::create(module, reader);
+  if (!model)
+    return model.takeError();
+  // Embeddings come first in the model; as a head, with the moment that the
+  // float model left.
+  for (const Stack &stack : stacks) {
+    if (!stack.isEmbedding)
+      continue;
+    InputStatistics statistics = stack.readers.empty()
+                                     ? lookUpStatistics(stack)
+                                     : InputStatistics{losses.headMoment};
+    if (llvm::Error error = quantize(stack, statistics, **model))
+      return error;
+  }
+  LayerwiseCalibration calibration(**model, std::move(*texts));
+  return calibration.run(
+      "quantize",
+      [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
+        for (const Stack &stack : stacks)
+          if (llvm::is_contained(stack.readers, input.linears.front()))
+            return stack.isEmbedding
+                       ? llvm::Error::success()
+                       : quantize(stack, InputStatistics{moment.values},
+                                  **model);
+        return llvm::createStringError("no stack reads the input of '" +
+                                       input.weights.front() + "'");
+      });
+}
+
+llvm::Error ModuleQuantizer::setReferences(llvm::StringRef file) {
+  for (const Stack &stack : stacks) {
+    auto [offset, bytes] = written[stack.name];
+    matrixOf(stack).setRefAttr(model::WeightRefAttr::get(
+        module.getContext(), file, offset, bytes, "codes", ""));
+  }
+  return llvm::Error::success();
+}

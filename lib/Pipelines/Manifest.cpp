@@ -1,0 +1,95 @@
+//===- Manifest.cpp - the small files of an output folder -----------------===//
+
+#include "Manifest.h"
+#include "PicoLLM/Layout/LayoutDialect.h"
+#include "picollm/abi.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
+#include "llvm/Support/raw_ostream.h"
+#include <nlohmann/json.hpp>
+
+using namespace mlir;
+using namespace picollm;
+
+AllocationReport picollm::reportOf(ModuleOp module) {
+  AllocationReport report;
+  if (auto bytes = module->getAttrOfType<IntegerAttr>("picollm.weights_bytes"))
+    report.fileBytes = bytes.getInt();
+  for (auto matrix : module.getOps<layout::MatrixOp>()) {
+    MatrixAllocation &entry = report.matrices.emplace_back();
+    llvm::StringRef name = matrix.getSymName();
+    name.consume_front("packed.");
+    entry.name = name.str();
+    entry.stack.layout = cast<layout::MatrixType>(matrix.getType()).getLayout();
+    if (auto loss = matrix->getAttrOfType<FloatAttr>("loss"))
+      entry.loss = loss.getValueAsDouble();
+    report.weights += entry.stack.layout.rows() * entry.stack.layout.columns;
+  }
+  return report;
+}
+
+static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return llvm::createStringError(
+        path + ": cannot be read: " + buffer.getError().message());
+  auto digest =
+      llvm::SHA256::hash(llvm::arrayRefFromStringRef((*buffer)->getBuffer()));
+  return llvm::toHex(digest, /*LowerCase=*/true);
+}
+
+llvm::Error picollm::writeManifest(const CompileOptions &options,
+                                   llvm::StringRef name,
+                                   const AllocationReport &report,
+                                   llvm::StringRef buildId,
+                                   const TargetDescription &target,
+                                   llvm::ArrayRef<std::string> files,
+                                   llvm::StringRef path) {
+  nlohmann::ordered_json manifest;
+  manifest["format"] = "picollm compiled model";
+  manifest["abi_version"] = PICOLLM_ABI_VERSION;
+  manifest["name"] = name.str();
+  manifest["model"] = llvm::sys::path::filename(options.model).str();
+  manifest["scheme"] = options.scheme;
+  manifest["weights"] = report.weights;
+  manifest["bits_per_weight"] = report.bitsPerWeight();
+  manifest["build_id"] = buildId.str();
+  manifest["target"] = target.triple;
+  for (InstructionSet isa : target.instructionSets)
+    manifest["variants"].push_back(
+        {{"instruction_set", nameOf(isa).str()},
+         {"cpu_features", target.requiredFeatures(isa)}});
+  for (const std::string &file : files) {
+    auto digest = sha256OfFile(file);
+    if (!digest)
+      return digest.takeError();
+    manifest["sha256"][llvm::sys::path::filename(file).str()] = *digest;
+  }
+  // File names are bytes; JSON wants UTF-8.
+  std::string text = manifest.dump(
+      2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << text << '\n';
+    return llvm::Error::success();
+  });
+}
+
+llvm::Error picollm::writeHeader(llvm::StringRef name, llvm::StringRef path) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    std::string guard = "PICOLLM_MODEL_" + name.upper() + "_H";
+    os << "/* The compiled model " << name << ". */\n#ifndef " << guard
+       << "\n#define " << guard << "\n\n#include <picollm/abi.h>\n\n"
+       << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+       << "/* The model of lib" << name << ".so: constant data of the library, "
+       << "valid as long as it\n   is loaded. Its weights are in " << name
+       << ".weights. */\nconst picollm_compiled_model *picollm_" << name
+       << "_model(void);\n\n#ifdef __cplusplus\n} /* extern \"C\" "
+          "*/\n#endif\n\n"
+       << "#endif /* " << guard << " */\n";
+    return llvm::Error::success();
+  });
+}

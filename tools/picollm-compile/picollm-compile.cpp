@@ -1,0 +1,183 @@
+//===- picollm-compile.cpp - a model file in, a shared library out --------===//
+
+#include "picollm/Pipelines/Compile.h"
+#include "picollm/Support/Parallel.h"
+#include "picollm/Support/Progress.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using picollm::Stage;
+
+static cl::OptionCategory category("picollm-compile options");
+
+static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"),
+                                  cl::value_desc("GGUF file"),
+                                  cl::cat(category));
+static cl::opt<std::string>
+    output("o",
+           cl::desc("Folder to write; replaced if it holds a compiled model"),
+           cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<std::string> name(
+    "name",
+    cl::desc("Name of the library (lib<N>.so, <N>.h); default: the folder's"),
+    cl::value_desc("N"), cl::cat(category));
+static cl::opt<double>
+    bits("bits",
+         cl::desc("Bits per weight of the whole weight file: embedding, head, "
+                  "scales and header counted; default 4.5"),
+         cl::value_desc("B"), cl::cat(category));
+static cl::opt<std::string>
+    sizeBudget("size",
+               cl::desc("The same as a size in bytes; K, M, G are 1000^n"),
+               cl::value_desc("BYTES[K|M|G]"), cl::cat(category));
+static cl::opt<std::string>
+    allocation("allocation",
+               cl::desc("Take the widths from an allocation.json instead"),
+               cl::value_desc("FILE"), cl::cat(category));
+static cl::opt<std::string>
+    scheme("scheme", cl::init("pico"),
+           cl::desc("pico: learned widths per column (default); none: 16 bits "
+                    "everywhere"),
+           cl::value_desc("NAME"), cl::cat(category));
+static cl::opt<std::string> calibration(
+    "calibration",
+    cl::desc("Texts that show what the model is used for; default: the model "
+             "writes its own"),
+    cl::value_desc("DIR|FILE"), cl::cat(category));
+static cl::opt<unsigned> calibrationTexts(
+    "calibration-texts", cl::init(12),
+    cl::desc("Texts to take, of at most 1024 tokens each; default 12"),
+    cl::value_desc("N"), cl::cat(category));
+static cl::opt<std::string>
+    target("target", cl::init("host"),
+           cl::desc("host (default), x86-64, x86-64-v3, or an LLVM triple"),
+           cl::value_desc("NAME|TRIPLE"), cl::cat(category));
+static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
+                                cl::value_desc("CPU"), cl::cat(category));
+static cl::opt<std::string>
+    features("mattr", cl::desc("CPU features as in llc: +avx2,-fma"),
+             cl::value_desc("LIST"), cl::cat(category));
+static cl::opt<Stage> compileTo(
+    "compile-to", cl::init(Stage::Library), cl::desc("Stop after a stage:"),
+    cl::values(
+        clEnumValN(Stage::Import, "import", "float model, picollm dialect"),
+        clEnumValN(Stage::Calibrate, "calibrate", "losses per block and width"),
+        clEnumValN(Stage::Allocate, "allocate", "widths"),
+        clEnumValN(Stage::Quantize, "quantize", "codes and scales"),
+        clEnumValN(Stage::Pack, "pack", "weight file"),
+        clEnumValN(Stage::Layout, "layout", "picollm_layout dialect"),
+        clEnumValN(Stage::Step, "step", "picollm_step dialect"),
+        clEnumValN(Stage::LLVM, "llvm", "LLVM dialect"),
+        clEnumValN(Stage::Object, "object", "object file"),
+        clEnumValN(Stage::Library, "library", "everything (default)")),
+    cl::cat(category));
+static cl::opt<std::string>
+    saveStages("save-stages", cl::desc("Write the IR after every stage here"),
+               cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<std::string>
+    summary("summary",
+            cl::desc("Print the allocation of a compiled model and exit"),
+            cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<unsigned> threads("j", cl::Prefix,
+                                 cl::desc("Threads; default: one per core"),
+                                 cl::value_desc("N"), cl::cat(category));
+static cl::opt<bool> quiet("quiet", cl::desc("No progress"), cl::cat(category));
+
+static cl::extrahelp examples(R"(
+Examples:
+  picollm-compile SmolLM2.gguf --bits=4.5 -o smol     host's CPU, smol/libsmol.so
+  picollm-compile SmolLM2.gguf --size=60M -o smol     by size of the weight file
+  picollm-compile SmolLM2.gguf --bits=3 --calibration=my-texts -o smol
+  picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
+  picollm-run smol "The capital of France is"
+)");
+
+/// "60M" -> 60000000; negative where it is not a size.
+static int64_t parseSize(StringRef text) {
+  int64_t unit = 1;
+  if (text.consume_back_insensitive("k"))
+    unit = 1000;
+  else if (text.consume_back_insensitive("m"))
+    unit = 1000 * 1000;
+  else if (text.consume_back_insensitive("g"))
+    unit = 1000 * 1000 * 1000;
+  double number;
+  if (text.getAsDouble(number) || !(number > 0) || number * unit > 1e18)
+    return -1;
+  return static_cast<int64_t>(number * unit);
+}
+
+static Error fillOptions(picollm::CompileOptions &options) {
+  auto error = [](const Twine &message) {
+    return createStringError(inconvertibleErrorCode(), "%s",
+                             message.str().c_str());
+  };
+  if (model.empty())
+    return error("no model given; picollm-compile --help shows how to call it");
+  if (output.empty())
+    return error("no output folder given; add -o DIR");
+  if (bits.getNumOccurrences() + sizeBudget.getNumOccurrences() +
+          allocation.getNumOccurrences() >
+      1)
+    return error("--bits, --size and --allocation exclude each other");
+  if (scheme != "pico" && scheme != "none")
+    return error("unknown --scheme '" + scheme + "'; there are: pico, none");
+  if (scheme == "none" &&
+      (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
+       allocation.getNumOccurrences()))
+    return error("--scheme=none keeps 16 bits and takes no budget");
+  options.model = model;
+  options.output = output;
+  options.name = name;
+  if (sizeBudget.getNumOccurrences()) {
+    options.size = parseSize(sizeBudget);
+    if (*options.size < 0)
+      return error("--size=" + sizeBudget +
+                   " is not a size; expected a number and K, M or G");
+  } else if (scheme == "pico" && allocation.empty()) {
+    options.bits = bits.getNumOccurrences() ? double(bits) : 4.5;
+  }
+  options.allocation = allocation;
+  options.scheme = scheme;
+  options.calibration = calibration;
+  if (calibrationTexts == 0)
+    return error("--calibration-texts=0 leaves nothing to calibrate on");
+  options.calibrationTexts = calibrationTexts;
+  options.target = target;
+  options.cpu = cpu;
+  options.features = features;
+  options.saveStages = saveStages;
+  options.compileTo = compileTo;
+  return Error::success();
+}
+
+int main(int argc, char **argv) {
+  InitLLVM initialise(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "picollm-compile: compresses a language model to mixed bits and compiles "
+      "it\nahead of time into a shared library with a C header\n");
+  picollm::setThreadCount(threads);
+  if (quiet)
+    picollm::Progress::disable();
+
+  Error result = Error::success();
+  if (!summary.empty()) {
+    result = joinErrors(std::move(result), picollm::printSummary(summary));
+  } else {
+    picollm::CompileOptions options;
+    result = joinErrors(std::move(result), fillOptions(options));
+    if (!result)
+      result = picollm::compileModel(options);
+  }
+  if (result) {
+    WithColor::error(errs(), "picollm-compile")
+        << toString(std::move(result)) << '\n';
+    return 1;
+  }
+  return 0;
+}
