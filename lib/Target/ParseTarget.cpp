@@ -102,6 +102,12 @@ static std::vector<std::string> missingFeatures(const Target &target,
   return missing;
 }
 
+/// True for triples whose code can be one library; vendors do not matter.
+static bool haveSameAbi(const Triple &a, const Triple &b) {
+  return a.getArch() == b.getArch() && a.getOS() == b.getOS() &&
+         a.getEnvironment() == b.getEnvironment();
+}
+
 static std::string hostFeatures() {
   std::vector<std::string> names;
   for (const auto &feature : sys::getHostCPUFeatures())
@@ -140,10 +146,12 @@ picollm::parseTarget(StringRef target, StringRef cpu, StringRef featureList) {
     std::string triple = Triple::normalize(isHost    ? sys::getProcessTriple()
                                            : isNamed ? named->triple.str()
                                                      : name.str());
-    if (!description.triple.empty() && description.triple != triple)
+    if (!description.triple.empty() &&
+        !haveSameAbi(Triple(description.triple), Triple(triple)))
       return error("target '" + target + "' mixes " + description.triple +
                    " and " + triple + ", expected variants of one triple");
-    description.triple = triple;
+    if (description.triple.empty())
+      description.triple = triple;
     auto found = lookUpTarget(triple);
     if (!found)
       return found.takeError();

@@ -50,6 +50,13 @@ TEST(ParseTarget, TripleTakesItsInstructionSetFromProcessorAndFeatures) {
   EXPECT_EQ(aarch64->instructionSets, std::vector{InstructionSet::Portable});
 }
 
+TEST(ParseTarget, VendorsOfATripleMayDiffer) {
+  auto target = parseTarget("x86_64-pc-linux-gnu,x86-64-v3");
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_EQ(target->triple, "x86_64-pc-linux-gnu");
+  EXPECT_EQ(target->instructionSets.size(), 2u);
+}
+
 TEST(ParseTarget, UnknownTargetSaysWhatThereIs) {
   EXPECT_TRUE(has(messageOf(parseTarget("pdp11")),
                   "expected host, x86-64, x86-64-v3, aarch64"));
