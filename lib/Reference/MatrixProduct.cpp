@@ -1,23 +1,14 @@
 //===- MatrixProduct.cpp - BLAS products, equal for every -j --------------===//
 
 #include "picollm/Reference/MatrixProduct.h"
+#include "picollm/Support/Blas.h"
 #include <cblas.h>
 
 using namespace picollm;
 
-// Work is cut into tiles by the callers, so that results do not depend on the
-// number of threads: BLAS itself must not cut it again.
-static void useOneBlasThread() {
-  static const bool once = [] {
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)once;
-}
-
 void picollm::multiply(int64_t m, int64_t n, int64_t k, float alpha, Operand a,
                        Operand b, float beta, float *c, int64_t strideC) {
-  useOneBlasThread();
+  prepareBlas();
   // A single row: y = B^T x (or B x) reads B once, without packing it.
   if (m == 1 && !a.transposed) {
     if (b.transposed)

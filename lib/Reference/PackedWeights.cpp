@@ -2,6 +2,7 @@
 
 #include "picollm/Reference/PackedWeights.h"
 #include "picollm/Packing/PackMatrix.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace picollm;
@@ -24,15 +25,22 @@ PackedWeights::get(llvm::StringRef name) {
   if (llvm::Error error = checkLayout(entry.layout))
     return std::move(error);
   int64_t bytes = matrixBytes(entry.layout);
+  // A slice beyond the end would be filled with zeros, or be a signal.
+  uint64_t fileBytes;
+  if (std::error_code code = llvm::sys::fs::file_size(entry.file, fileBytes))
+    return llvm::createStringError(entry.file +
+                                   ": cannot be read: " + code.message());
+  if (fileBytes < uint64_t(entry.offset + bytes))
+    return llvm::createStringError(
+        entry.file + ": has " + llvm::Twine(fileBytes) + " bytes but weight '" +
+        name + "' ends at " + llvm::Twine(entry.offset + bytes) +
+        "; compile the model again");
   auto buffer =
       llvm::MemoryBuffer::getFileSlice(entry.file, bytes, entry.offset);
   if (!buffer)
     return llvm::createStringError(
         entry.file + ": cannot be read: " + buffer.getError().message());
   llvm::StringRef content = (*buffer)->getBuffer();
-  if (int64_t(content.size()) != bytes)
-    return llvm::createStringError(entry.file + ": ends within weight '" +
-                                   name + "'");
   Expected<QuantizedMatrix> matrix = unpackMatrix(
       entry.layout, llvm::ArrayRef(content.bytes_begin(), content.size()));
   if (!matrix)
