@@ -233,6 +233,8 @@ void KernelBuilder::loop(Value begin, Value end, int64_t step, Body body) {
 Values KernelBuilder::unrolledLoop(Value begin, Value end, int64_t step,
                                    int64_t unroll, ValueRange carried,
                                    CarryBody body) {
+  if (unroll == 1)
+    return loop(begin, end, step, carried, body);
   Value length = sub(end, begin);
   Value rest = rem(length, index(step * unroll));
   Value middle = sub(end, rest);

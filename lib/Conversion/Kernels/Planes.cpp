@@ -14,8 +14,11 @@
 
 using namespace picollm;
 
-/// Steps whose code is laid out one after the other; measured on AVX2.
-static constexpr int64_t unroll = 4;
+/// Steps whose code is laid out one after the other; measured on AVX2. Portable
+/// look-ups are long, and their time is not that of the loop.
+static int64_t unrollOf(InstructionSet isa) {
+  return isa == InstructionSet::Portable ? 1 : 4;
+}
 
 /// Lanes that bring the low (0) or high (1) 8 bytes of each 16 of two vectors
 /// together in pairs, as the unpack instructions of x86.
@@ -68,7 +71,7 @@ void picollm::emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
     Value tables = k.at(a.values, k.mul(begin, k.index(4)));
     Values zeros(2 * tokens, k.constant(k.vec(16, k.i16), 0));
     Values sums = k.unrolledLoop(
-        k.index(0), length, stepColumns, unroll, zeros,
+        k.index(0), length, stepColumns, unrollOf(k.isa), zeros,
         [&](Value column, mlir::ValueRange current) {
           return step(k, bits, k.at(weights, k.mul(column, k.index(4 * bits))),
                       k.at(tables, k.mul(column, k.index(4))), a.stride,
