@@ -11,8 +11,6 @@ using llvm::Error;
 using llvm::Expected;
 namespace fs = llvm::sys::fs;
 
-LanguageModel::~LanguageModel() = default;
-
 bool picollm::isCompiledModel(llvm::StringRef path) {
   std::error_code code;
   for (fs::directory_iterator it(path, code), end; it != end && !code;

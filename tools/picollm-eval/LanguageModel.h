@@ -17,7 +17,7 @@ using LogitsVisitor =
 
 class LanguageModel {
 public:
-  virtual ~LanguageModel();
+  virtual ~LanguageModel() = default;
 
   /// The ids of a text, with the begin token if the model wants one.
   virtual llvm::Expected<std::vector<int32_t>>

@@ -28,9 +28,8 @@ static cl::SubCommand logitsCommand("logits",
                                     "Logits of every token of a sequence");
 
 static cl::opt<std::string>
-    modelPath(cl::Positional, cl::Required, cl::value_desc("DIR|MODEL"),
-              cl::desc("DIR|MODEL: folder of a compiled model, or a model file "
-                       "(run by the reference interpreter)"),
+    modelPath(cl::Positional, cl::Required,
+              cl::desc("<compiled model's folder or model file>"),
               cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
@@ -126,7 +125,10 @@ static Error runLogits() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::ParseCommandLineOptions(argc, argv, "Evaluates language models\n");
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Evaluates language models: folders that picollm-compile wrote by the "
+      "runtime,\nmodel files by the reference interpreter\n");
   setThreadCount(threads);
   if (quiet)
     Progress::disable();
