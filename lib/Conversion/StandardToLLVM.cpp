@@ -28,13 +28,13 @@ void picollm::setFunctionAttributes(ModuleOp module) {
       return;
     if (function.isPrivate())
       function.setLinkage(LLVM::Linkage::Internal);
-    // Kept calls, so that a name in a profile says which kernel takes the time.
-    if (function->removeAttr("picollm.kernel"))
-      function.setNoInline(true);
     auto isa = function->getAttrOfType<StringAttr>("picollm.isa");
     function->removeAttr("picollm.isa");
     if (!isa)
       return;
+    // Kept calls, so that a name in a profile says what takes the time, and so
+    // that LLVM does not gather all drivers in one function.
+    function.setNoInline(true);
     SmallVector<StringAttr> features;
     for (StringRef feature : featuresOf(*instructionSetByName(isa)))
       features.push_back(StringAttr::get(context, "+" + feature));

@@ -6,6 +6,7 @@
 //       one segment of one tile of 32 rows for 1 or 4 tokens, for example
 //       dot_planes_b3_table4_i8_r32_t1_avx2
 //   linear_<epilogue>_<columns>_<number>_<isa>   driver of one distinct layout
+//   finish_<epilogue>_<isa>                      sums of a tile to results
 //   encode[_norm]_<columns>_<number>_<isa>       encoder of one distinct layout
 //   encode_{codes_i8,table4_i8,f32}_<isa>        one block (f32: one segment)
 //   embedding_<columns>_<number>_<isa>           look-up in one distinct layout
@@ -56,7 +57,7 @@ mlir::func::FuncOp getDotKernel(mlir::ModuleOp module, const DotKernel &kernel);
 void addConversionsToLLVM(mlir::OpPassManager &manager);
 
 /// After these conversions: private functions become internal, functions of
-/// an instruction set get its target features, dot kernels stay calls.
+/// an instruction set get its target features and stay calls.
 void setFunctionAttributes(mlir::ModuleOp module);
 
 } // namespace picollm

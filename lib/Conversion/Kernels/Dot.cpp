@@ -45,7 +45,6 @@ mlir::func::FuncOp picollm::getDotKernel(mlir::ModuleOp module,
       existing);
   if (!function)
     return existing;
-  function->setAttr("picollm.kernel", k.b.getUnitAttr());
   DotArguments arguments = {k.argument(0), k.argument(1), k.argument(2),
                             k.argument(3), k.argument(4), k.argument(5),
                             k.argument(6)};

@@ -58,7 +58,6 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
       name, {k.ptr, k.i64, k.i64, k.ptr, k.ptr, k.f32, k.f32, k.ptr}, existing);
   if (!function)
     return existing;
-  function->setAttr("picollm.kernel", k.b.getUnitAttr());
   Value r = k.argument(1), out = k.argument(7);
   Type entry = orderBytes == 2 ? k.i16 : k.i32;
   k.loop(k.index(0), k.argument(2), stepColumns, [&](Value j) {

@@ -164,7 +164,6 @@ mlir::func::FuncOp picollm::getEncodeBlock(mlir::ModuleOp module,
       existing);
   if (!function)
     return existing;
-  function->setAttr("picollm.kernel", k.b.getUnitAttr());
   BlockArguments a = {k.argument(0), k.argument(1), k.argument(2),
                       k.argument(3), k.argument(4), k.argument(5),
                       k.argument(6), k.argument(7), k.argument(8),

@@ -8,13 +8,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../ISA.h"
 #include "../StepFunctions.h"
+#include "Finish.h"
 #include "picollm/Conversion/Kernels.h"
 #include "picollm/Layout/EncodedActivation.h"
 
 using namespace picollm;
-using mlir::arith::CmpIPredicate;
 
 /// Tokens between two passes over the weights.
 static constexpr int64_t blockTokens = 64;
@@ -31,10 +30,7 @@ public:
   void emit();
 
 private:
-  bool isGate() const {
-    return epilogue == LinearEpilogue::SiLU ||
-           epilogue == LinearEpilogue::GeLUTanh;
-  }
+  bool isGate() const { return picollm::isGate(epilogue); }
   int64_t tileCost(const Panel &panel) const {
     // A panel of width 0 has no bytes, but its results must be stored.
     return std::max<int64_t>(tileBytes(panel), 32);
@@ -46,7 +42,6 @@ private:
   void emitSums(size_t panel, Value tile, Value token, int64_t count,
                 Value sums);
   void emitResults(size_t panel, Value tile, Value token, int64_t count);
-  Value result(size_t panel, Value tile, int64_t t, int64_t group);
 
   KernelBuilder &k;
   const MatrixLayout &layout;
@@ -54,7 +49,6 @@ private:
   int64_t stride;
   Value matrix, encoded, tokens, thread, threads;
   Values outputs, sums;
-  Value row; ///< 32 floats of a tile that is not full
 };
 
 } // namespace
@@ -71,7 +65,6 @@ void LinearEmitter::emit() {
   threads = k.argument(argument++);
   for (size_t i = 0; i < (isGate() ? 2 : 1); ++i)
     sums.push_back(k.stack(4 * tileRows * 4));
-  row = k.stack(4 * tileRows);
   k.loop(k.index(0), tokens, blockTokens, [&](Value begin) {
     emitTokenBlock(begin,
                    k.minimum(tokens, k.add(begin, k.index(blockTokens))));
@@ -147,79 +140,29 @@ void LinearEmitter::emitSums(size_t panel, Value tile, Value token,
   }
 }
 
-/// Rows 8 group .. of the result: sums times row scales, through the gate.
-Value LinearEmitter::result(size_t panel, Value tile, int64_t t,
-                            int64_t group) {
-  Values scaled;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    int64_t scales = panelOffsets(layout, panel + i).rowScales;
-    Value place = k.at(k.at(matrix, scales + 16 * group),
-                       k.mul(tile, k.index(2 * tileRows)));
-    Value scale =
-        hooksOf(k.isa).extendHalf(k, k.load(k.vec(8, k.i16), place, 16));
-    Value sum =
-        k.load(k.vec(8, k.f32), k.at(sums[i], 128 * t + 32 * group), 32);
-    scaled.push_back(k.fmul(sum, scale));
-  }
-  if (!isGate())
-    return scaled[0];
-  Value gate = epilogue == LinearEpilogue::SiLU ? emitSiLU(k, scaled[0])
-                                                : emitGeLUTanh(k, scaled[0]);
-  return k.fmul(gate, scaled[1]);
-}
-
+/// Sums of a tile to its results, by the function all drivers share.
 void LinearEmitter::emitResults(size_t panel, Value tile, Value token,
                                 int64_t count) {
   int64_t rows = layout.panels[panel].rows;
-  Value output = outputs[epilogue == LinearEpilogue::Store ? panel : 0];
+  Values scales;
+  for (size_t i = 0; i < sums.size(); ++i)
+    scales.push_back(
+        k.at(k.at(matrix, panelOffsets(layout, panel + i).rowScales),
+             k.mul(tile, k.index(2 * tileRows))));
   Value first = k.add(k.mul(token, k.index(4 * rows)),
                       k.mul(tile, k.index(4 * tileRows)));
-  auto write = [&](Value value, Value place) {
-    if (epilogue == LinearEpilogue::Add)
-      value = k.fadd(k.load(value.getType(), place, 4), value);
-    k.store(value, place, 4);
-  };
-  auto full = [&] {
-    for (int64_t t = 0; t < count; ++t)
-      for (int64_t group = 0; group < 4; ++group)
-        write(result(panel, tile, t, group),
-              k.at(k.at(output, first), 4 * rows * t + 32 * group));
-  };
-  auto partial = [&] {
-    for (int64_t t = 0; t < count; ++t) {
-      for (int64_t group = 0; group < 4; ++group)
-        k.store(result(panel, tile, t, group), k.at(row, 32 * group), 32);
-      Value place = k.at(k.at(output, first), 4 * rows * t);
-      k.loop(k.index(0), k.index(4 * (rows % tileRows)), 4, [&](Value offset) {
-        write(k.load(k.f32, k.at(row, offset), 4), k.at(place, offset));
-      });
-    }
-  };
-  if (rows % tileRows == 0)
-    return full();
-  Value isFull = k.compare(CmpIPredicate::slt, tile, k.index(rows / tileRows));
-  k.ifElse(isFull, full, partial);
-}
-
-static llvm::StringRef nameOf(LinearEpilogue epilogue) {
-  switch (epilogue) {
-  case LinearEpilogue::Store:
-    return "store";
-  case LinearEpilogue::Add:
-    return "add";
-  case LinearEpilogue::SiLU:
-    return "silu";
-  case LinearEpilogue::GeLUTanh:
-    return "gelu_tanh";
-  }
-  llvm_unreachable("covered switch");
+  Value left = k.sub(k.index(rows), k.mul(tile, k.index(tileRows)));
+  Value output = outputs[epilogue == LinearEpilogue::Store ? panel : 0];
+  k.call(getFinish(k.module, k.isa, epilogue),
+         {sums.front(), sums.back(), scales.front(), scales.back(),
+          k.at(output, first), k.index(4 * rows), k.index(count),
+          k.minimum(left, k.index(tileRows))});
 }
 
 mlir::func::FuncOp StepParts::linear(const MatrixLayout &layout,
                                      LinearEpilogue epilogue) {
   std::string stem =
-      ("linear_" + ::nameOf(epilogue) + "_" + llvm::Twine(layout.columns))
-          .str();
+      ("linear_" + nameOf(epilogue) + "_" + llvm::Twine(layout.columns)).str();
   std::string key = stem + " " + layoutKey(layout);
   if (mlir::func::FuncOp function = table->find(key))
     return function;
