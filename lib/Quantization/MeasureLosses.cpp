@@ -17,6 +17,8 @@ namespace {
 constexpr size_t widthCount = candidateWidths.size();
 /// The Gaussian multiples and the step that clips nothing.
 constexpr size_t stepCount = stepMultiples.size() + 1;
+/// 3 bits, at which columns are compared with each other.
+constexpr size_t middleWidth = 3;
 /// Columns that one thread measures at a time.
 constexpr int64_t columnsPerTask = 32;
 
@@ -127,6 +129,23 @@ measureColumns(const StackRows &rows, const StackScales &scales,
   return measures;
 }
 
+/// Per panel the factor on its losses that options.balance asks for.
+static std::vector<double>
+balanceFactors(const WeightStack &stack,
+               const std::vector<std::vector<ColumnMeasure>> &measures,
+               const std::vector<float> &lossWeights, bool balance) {
+  std::vector<double> factors;
+  for (size_t p = 0; p < stack.panels.size(); ++p) {
+    double loss = 0;
+    for (size_t k = 0; k < lossWeights.size(); ++k)
+      loss += measures[p][k].loss(middleWidth) * lossWeights[k];
+    bool scaled = balance && stack.panels[p].rowWeights.empty() && loss > 0;
+    double size = double(stack.panels[p].rows) * double(stack.columns);
+    factors.push_back(scaled ? size / loss : 1.0);
+  }
+  return factors;
+}
+
 llvm::Expected<LossTable>
 picollm::measureLosses(const WeightStack &stack,
                        const InputStatistics &statistics,
@@ -156,12 +175,13 @@ picollm::measureLosses(const WeightStack &stack,
   table.columns = stack.columns;
   table.widthColumns = options.widthColumns;
   size_t n = stack.columns;
-  // Importance of a column: what it loses at 3 bits.
-  constexpr size_t middleWidth = 3;
+  std::vector<double> factors =
+      balanceFactors(stack, *measures, factor->lossWeights, options.balance);
   std::vector<double> importance(n);
   for (size_t k = 0; k < n; ++k)
-    for (const std::vector<ColumnMeasure> &panel : *measures)
-      importance[k] += panel[k].loss(middleWidth) * factor->lossWeights[k];
+    for (size_t p = 0; p < stack.panels.size(); ++p)
+      importance[k] += factors[p] * (*measures)[p][k].loss(middleWidth) *
+                       factor->lossWeights[k];
   std::vector<size_t> places(n);
   std::iota(places.begin(), places.end(), size_t(0));
   std::sort(places.begin(), places.end(), [&](size_t a, size_t b) {
@@ -178,7 +198,7 @@ picollm::measureLosses(const WeightStack &stack,
     for (size_t j = 0; j < n; ++j)
       for (size_t width = 0; width < widthCount; ++width)
         blocks[j / options.widthColumns][width] +=
-            (*measures)[p][places[j]].loss(width) *
+            factors[p] * (*measures)[p][places[j]].loss(width) *
             factor->lossWeights[places[j]];
   }
   return table;

@@ -10,8 +10,9 @@ namespace picollm {
 
 struct QuantizedStack {
   QuantizedMatrix matrix;
-  /// Per panel, in the unit of LossTable: what feedback left behind, before
-  /// the scales were refitted.
+  /// Per panel: what feedback left behind before the scales were refitted, the
+  /// squared output error E[f_i (y_i - y'_i)^2] summed over rows; f_i = 1 where
+  /// there are no row weights.
   std::vector<double> losses;
 };
 
