@@ -9,6 +9,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 
 namespace picollm {
 #define GEN_PASS_DEF_PACK
@@ -35,8 +36,10 @@ struct Pack : picollm::impl::PackBase<Pack> {
   llvm::Error packVectors(ModuleOp module, WeightFileWriter &writer);
   model::WeightRefAttr refTo(int64_t offset, int64_t bytes,
                              StringRef encoding) {
-    return model::WeightRefAttr::get(&getContext(), weights, offset, bytes,
-                                     encoding, "");
+    // The name alone: IR and weight file are kept in one folder, which moves.
+    return model::WeightRefAttr::get(&getContext(),
+                                     llvm::sys::path::filename(weights), offset,
+                                     bytes, encoding, "");
   }
 };
 

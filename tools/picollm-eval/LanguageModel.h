@@ -40,9 +40,14 @@ enum class Path {
 llvm::Expected<std::unique_ptr<LanguageModel>>
 loadCompiledModel(llvm::StringRef directory, Path path, int64_t context);
 
-/// A model file, run by the reference interpreter.
+/// Run by the reference interpreter: a model file, or IR of a model (any of
+/// the three levels), which takes weights with relative names and the tokenizer
+/// from `folder` (empty: its own).
 llvm::Expected<std::unique_ptr<LanguageModel>>
-loadFloatModel(llvm::StringRef path);
+loadInterpretedModel(llvm::StringRef path, llvm::StringRef folder);
+
+/// Whether the name is that of a file of IR.
+bool isIRFile(llvm::StringRef path);
 
 /// Whether `path` is a folder with a weight file.
 bool isCompiledModel(llvm::StringRef path);

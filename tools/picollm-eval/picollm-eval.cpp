@@ -27,10 +27,10 @@ static cl::SubCommand
 static cl::SubCommand logitsCommand("logits",
                                     "Logits of every token of a sequence");
 
-static cl::opt<std::string>
-    modelPath(cl::Positional, cl::Required,
-              cl::desc("<compiled model's folder or model file>"),
-              cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<std::string> modelPath(
+    cl::Positional, cl::Required,
+    cl::desc("<folder of a compiled model, model file or IR of a model>"),
+    cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress on stderr"),
@@ -44,6 +44,11 @@ static cl::opt<Path> path(
     cl::values(clEnumValN(Path::Decode, "decode", "token by token (default)"),
                clEnumValN(Path::Prefill, "prefill", "all at once")),
     cl::init(Path::Decode), cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::opt<std::string>
+    folder("folder", cl::value_desc("DIR"),
+           cl::desc("Where the weight file and the tokenizer of an IR file "
+                    "are (default: beside it)"),
+           cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<std::string>
     texts("texts", cl::Required, cl::value_desc("DIR"),
           cl::desc("Folder of texts, taken in numeric order"),
@@ -62,7 +67,7 @@ static Expected<std::unique_ptr<LanguageModel>> loadModel(int64_t context) {
     return llvm::createStringError(
         modelPath + ": folder holds no compiled model; expected the output of "
                     "picollm-compile or a GGUF file");
-  return loadFloatModel(modelPath);
+  return loadInterpretedModel(modelPath, folder);
 }
 
 static Error runPerplexity() {
@@ -128,7 +133,7 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv,
       "Evaluates language models: folders that picollm-compile wrote by the "
-      "runtime,\nmodel files by the reference interpreter\n");
+      "runtime,\nmodel files and IR (.mlir) by the reference interpreter\n");
   setThreadCount(threads);
   if (quiet)
     Progress::disable();

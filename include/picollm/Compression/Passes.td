@@ -52,7 +52,8 @@ def Pack : Pass<"picollm-pack", "::mlir::ModuleOp"> {
   let summary = "codes to the weight file, in the order of the kernels";
   let description = [{
     Writes every matrix and the float vectors (norms) to the weight file and
-    makes all references of the module point there. Sets the module attributes
+    makes all references of the module point there, by the file's name without
+    its folder. Sets the module attributes
     `picollm.build_id` and `picollm.weights_bytes`.
   }];
   let options = [
