@@ -95,6 +95,14 @@ void KernelBuilder::store(Value value, Value pointer, unsigned alignment) {
   LLVM::StoreOp::create(b, value, pointer, alignment);
 }
 
+void KernelBuilder::prefetch(Value pointer, int64_t bytes) {
+  // Far enough for memory, near enough to stay in the first cache; measured.
+  const int64_t distance = 3072, line = 64;
+  for (int64_t offset = 0; offset < bytes; offset += line)
+    LLVM::Prefetch::create(b, at(pointer, distance + offset), /*rw=*/0,
+                           /*hint=*/3, /*cache=*/1);
+}
+
 Value KernelBuilder::stack(int64_t bytes) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&function.getBody().front());

@@ -62,6 +62,9 @@ public:
   Value at(Value pointer, Value bytes);
   Value load(Type type, Value pointer, unsigned alignment);
   void store(Value value, Value pointer, unsigned alignment);
+  /// Asks for `bytes` of weights that a stream from `pointer` reaches soon;
+  /// safe beyond the end of memory.
+  void prefetch(Value pointer, int64_t bytes);
   /// Stack memory of the function, allocated at its start.
   Value stack(int64_t bytes);
 

@@ -83,6 +83,7 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
     next[i] = k.add(next[i], hooks.addPairs(k, words[i]));
     words[i] = Value();
   };
+  k.prefetch(weights, steps * stepBytes(bits));
   int64_t done = 0;
   for (int64_t s = 0; s < steps; ++s)
     for (int64_t c : {0, 1}) {

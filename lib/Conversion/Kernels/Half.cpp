@@ -27,6 +27,7 @@ void picollm::emitHalf(KernelBuilder &k, int64_t tokens,
         [&](Value column, mlir::ValueRange current) {
           Values next(current), weights;
           Value base = k.at(a.weights, k.mul(column, k.index(64)));
+          k.prefetch(base, 64);
           for (int64_t g = 0; g < groups; ++g)
             weights.push_back(hooks.extendHalf(
                 k, k.load(k.vec(8, k.i16), k.at(base, 16 * (first + g)), 16)));

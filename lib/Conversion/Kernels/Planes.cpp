@@ -39,6 +39,7 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
   const InstructionHooks &hooks = hooksOf(k.isa);
   Type bytes = k.vec(32, k.i8);
   Values next(sums), nibbles;
+  k.prefetch(weights, stepBytes(bits));
   for (int64_t p = 0; p < bits; ++p) {
     Value plane = k.load(bytes, k.at(weights, 32 * p), 32);
     nibbles.push_back(k.bitAnd(plane, 15));
