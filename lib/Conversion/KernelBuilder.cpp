@@ -96,7 +96,9 @@ void KernelBuilder::store(Value value, Value pointer, unsigned alignment) {
 }
 
 void KernelBuilder::prefetch(Value pointer, int64_t bytes) {
-  // Far enough for memory, near enough to stay in the first cache; measured.
+  // Far enough for memory, near enough to stay in the first cache. One core,
+  // 96 MB of weights, without against with: 0.65 and 0.86 of the read bandwidth
+  // at 3 bits, 0.73 and 0.88 at 4. The distance itself is not tuned.
   const int64_t distance = 3072, line = 64;
   for (int64_t offset = 0; offset < bytes; offset += line)
     LLVM::Prefetch::create(b, at(pointer, distance + offset), /*rw=*/0,
