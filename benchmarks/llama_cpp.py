@@ -73,7 +73,7 @@ def picollm_decode(compiled, threads, tokens):
         [ROOT / "build" / "bin" / "picollm-bench", compiled, "--prompt=8",
          f"--generate={tokens}", f"--threads={threads}", "--json"],
         check=True, capture_output=True, text=True).stdout
-    result = json.loads(output)["threads"][str(threads)]
+    result = json.loads(output)["results"][0]
     return result["decode_tokens_per_second"], result["bandwidth_share"]
 
 

@@ -27,34 +27,53 @@ end_progress() {
   progress_tenth=-1
 }
 
-# run_with_counter STAGE LOG COMMAND...: runs COMMAND, whose lines look like
-# "[12/340] ..." (ninja) or "pmstatus:package:42.0:..." (apt's status), keeps
-# them in LOG, shows progress; on failure shows the end of LOG.
-run_with_counter() {
-  local stage=$1 log=$2 start=$SECONDS line percent status
+# fail_with_log STAGE LOG
+fail_with_log() {
+  [ -t 2 ] && printf '\n' >&2
+  tail -n 60 "$2" >&2
+  printf '%s failed; the whole output is in %s\n' "$1" "$2" >&2
+  return 1
+}
+
+# run_ninja STAGE LOG ARGUMENTS...: progress from the "[12/340]" of its lines.
+run_ninja() {
+  local stage=$1 log=$2 start=$SECONDS line counter
   shift 2
   : >"$log"
   while IFS= read -r line; do
     printf '%s\n' "$line" >>"$log"
-    case $line in
-      '['*/*']'*)
-        line=${line#[}
-        draw_progress "$stage" "${line%%/*}" \
-          "$(tmp=${line#*/}; printf '%s' "${tmp%%]*}")" "$start" ;;
-      dlstatus:* | pmstatus:*)
-        percent=$(cut -d: -f3 <<<"$line")
-        percent=${percent%%.*}
-        # Download is the first half of the work, unpacking the second.
-        [ "${line%%:*}" = pmstatus ] && percent=$((percent + 100))
-        draw_progress "$stage" "$percent" 200 "$start" ;;
+    if [[ $line == '['*/*']'* ]]; then
+      counter=${line#[}
+      counter=${counter%%]*}
+      draw_progress "$stage" "${counter%/*}" "${counter#*/}" "$start"
+    fi
+  done < <(ninja "$@" 2>&1; printf 'exit status %d\n' $?)
+  [ "$(tail -n 1 "$log")" = 'exit status 0' ] || fail_with_log "$stage" "$log"
+  end_progress "$stage" "$start"
+}
+
+# run_apt STAGE LOG ARGUMENTS...: apt-get through $as_root, progress from its
+# status lines ("pmstatus:package:42.0:..."). They come on a descriptor of their
+# own: apt makes it non-blocking, which scripts of packages must not inherit as
+# their output.
+run_apt() {
+  local stage=$1 log=$2 start=$SECONDS fifo=build/apt-status kind percent apt
+  shift 2
+  rm -f "$fifo"
+  mkfifo "$fifo"
+  "${as_root[@]}" sh -c \
+    'fifo=$1; shift; DEBIAN_FRONTEND=noninteractive exec apt-get "$@" 3>"$fifo"' \
+    sh "$PWD/$fifo" -q -o APT::Status-Fd=3 -o DPkg::Lock::Timeout=300 "$@" \
+    >"$log" 2>&1 </dev/null &
+  apt=$!
+  while IFS=: read -r kind _ percent _; do
+    case $kind in
+      # Download is the first half of the work, unpacking the second.
+      dlstatus) draw_progress "$stage" "${percent%%.*}" 200 "$start" ;;
+      pmstatus) draw_progress "$stage" $((100 + ${percent%%.*})) 200 "$start" ;;
     esac
-  done < <("$@" 2>&1; printf 'exit status %d\n' $?)
-  status=$(tail -n 1 "$log")
-  if [ "$status" != 'exit status 0' ]; then
-    [ -t 2 ] && printf '\n' >&2
-    tail -n 60 "$log" >&2
-    printf '%s failed; the whole output is in %s\n' "$stage" "$log" >&2
-    return 1
-  fi
+  done <"$fifo"
+  rm -f "$fifo"
+  wait "$apt" || fail_with_log "$stage" "$log"
   end_progress "$stage" "$start"
 }
