@@ -95,3 +95,22 @@ picollm_step.program @kv_cache(%t: memref<?xi32>, %l: memref<?x16xf32>) {
   picollm_step.attention %q, %k, %k layer 0 heads 2 kv_heads 1 scale 0.35 into %o : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   picollm_step.attention %q, %k, %k layer 0 heads 2 kv_heads 1 scale 0.35 into %p : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
 }
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+
+// Attention rotates the query in place, so it waits for those who read it.
+// CHECK-LABEL: picollm_step.program @query_in_place
+// CHECK: picollm_step.encode
+// CHECK-NEXT: picollm_step.barrier
+// CHECK-NEXT: picollm_step.attention
+// CHECK-NEXT: }
+picollm_step.program @query_in_place(%t: memref<?xi32>, %l: memref<?x16xf32>) {
+  %q = picollm_step.buffer : memref<?x16xf32>
+  %k = picollm_step.buffer : memref<?x8xf32>
+  %e = picollm_step.buffer : memref<?x192xi8>
+  %o = picollm_step.buffer : memref<?x16xf32>
+  picollm_step.encode %q for @m into %e : memref<?x16xf32>, memref<?x192xi8>
+  picollm_step.attention %q, %k, %k layer 0 heads 2 kv_heads 1 scale 0.35 into %o : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+}

@@ -129,10 +129,10 @@ def Step_AttentionOp : Step_Op<"attention", [
   let summary = "rotates q and k, stores k and v in the KV cache, attends";
   let description = [{
     As picollm.rotary of query and key followed by picollm.attention. `angles`
-    is the output of `rotation`; without it nothing is rotated. Threads divide
-    the KV heads.
+    is the output of `rotation`; without it nothing is rotated. The query is
+    rotated in place: no later op may read it. Threads divide the KV heads.
   }];
-  let arguments = (ins Arg<Step_Floats, "", [MemRead]>:$query,
+  let arguments = (ins Arg<Step_Floats, "", [MemRead, MemWrite]>:$query,
       Arg<Step_Floats, "", [MemRead]>:$key,
       Arg<Step_Floats, "", [MemRead]>:$value,
       Arg<Optional<Step_Floats>, "", [MemRead]>:$angles,
