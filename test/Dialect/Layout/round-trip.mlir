@@ -8,6 +8,12 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
   // CHECK: picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1600, encoding = "packed", hash = ""> sources ["q", "k", "v"]
   picollm_layout.weight @qkv : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 3x16], [8: 16x8, 0x8]> <file = "m.weights", offset = 64, size = 1600, encoding = "packed", hash = ""> sources ["q", "k", "v"]
 
+  // Before it is packed, a matrix has no bytes of the weight file.
+  // CHECK: picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
+  picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
+  // CHECK: picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
+  picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
+
   // CHECK-LABEL: func.func @layer
   func.func @layer(%tokens: tensor<?xi32>) -> tensor<?x16xf32> {
     // CHECK: picollm_layout.embedding @qkv(%{{.*}}) : (tensor<?xi32>) -> tensor<?x16xf32>
