@@ -63,6 +63,9 @@ private:
   llvm::Error writeObject();
   llvm::Error writeLibrary();
   llvm::Error finish();
+  llvm::Error copyTo(llvm::StringRef directory,
+                     llvm::ArrayRef<std::string> sources);
+  llvm::Error copyReport();
   std::string file(const llvm::Twine &suffix) const {
     return output->file(name + suffix);
   }
@@ -159,21 +162,50 @@ llvm::Error Compilation::runPasses(Stage stage) {
   return llvm::Error::success();
 }
 
+/// Files that the IR refers to lie beside it, or will, once the output folder
+/// has its name.
 llvm::Error Compilation::writeIR(llvm::StringRef path) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  for (const char *member : {"losses.json", "codes"}) {
+    std::string scratch = output->scratchFile(member);
+    for (size_t at; (at = text.find(scratch)) != std::string::npos;)
+      text.replace(at, scratch.size(), member);
+  }
   return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
-    module->print(os);
-    os << '\n';
+    os << text << '\n';
     return llvm::Error::success();
   });
+}
+
+/// Copies those files that exist into a folder, which is made where missing.
+llvm::Error Compilation::copyTo(llvm::StringRef directory,
+                                llvm::ArrayRef<std::string> sources) {
+  std::error_code error = llvm::sys::fs::create_directories(directory);
+  for (const std::string &source : sources) {
+    if (error || !llvm::sys::fs::exists(source))
+      continue;
+    llvm::SmallString<128> copy(directory);
+    llvm::sys::path::append(copy, llvm::sys::path::filename(source));
+    error = llvm::sys::fs::copy_file(source, copy);
+  }
+  if (error)
+    return llvm::createStringError(directory +
+                                   ": cannot be written: " + error.message());
+  return llvm::Error::success();
 }
 
 llvm::Error Compilation::saveStage(Stage stage) {
   if (options.saveStages.empty())
     return llvm::Error::success();
-  if (std::error_code error =
-          llvm::sys::fs::create_directories(options.saveStages))
-    return llvm::createStringError(options.saveStages +
-                                   ": cannot be made: " + error.message());
+  std::vector<std::string> files;
+  if (stage == Stage::Calibrate)
+    files = {passOptions.calibrate.tokens, passOptions.calibrate.losses};
+  else if (stage == Stage::Quantize)
+    files = {passOptions.quantize.codes};
+  if (llvm::Error error = copyTo(options.saveStages, files))
+    return error;
   llvm::SmallString<128> path(options.saveStages);
   llvm::sys::path::append(path, llvm::Twine(static_cast<int>(stage)) + "-" +
                                     stageName(stage) + ".mlir");
@@ -225,9 +257,26 @@ llvm::Error Compilation::finish() {
     return writeObject();
   case Stage::Library:
     return writeLibrary();
+  case Stage::Calibrate:
+  case Stage::Allocate:
+  case Stage::Quantize:
+    if (llvm::Error error =
+            copyTo(output->file(""),
+                   {passOptions.calibrate.tokens, passOptions.calibrate.losses,
+                    passOptions.quantize.codes}))
+      return error;
+    [[fallthrough]];
   default:
     return writeIR(file(".mlir"));
   }
+}
+
+/// What explains the allocation, for --report.
+llvm::Error Compilation::copyReport() {
+  if (options.report.empty())
+    return llvm::Error::success();
+  return copyTo(options.report, {output->file("allocation.json"),
+                                 passOptions.calibrate.losses});
 }
 
 llvm::Error Compilation::run() {
@@ -271,6 +320,8 @@ llvm::Error Compilation::run() {
     }
   }
   if (llvm::Error error = finish())
+    return error;
+  if (llvm::Error error = copyReport())
     return error;
   if (llvm::Error error = output->commit())
     return error;

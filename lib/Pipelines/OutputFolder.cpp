@@ -22,9 +22,18 @@ static llvm::Error cannot(llvm::StringRef what, llvm::StringRef folder,
 static const fs::perms folderPermissions =
     fs::all_read | fs::all_exe | fs::owner_write;
 
-static bool isEmpty(llvm::StringRef folder) {
+/// Empty, or an earlier output: each of them, whatever its last stage, holds a
+/// compiled tokenizer.
+static bool isReplaceable(llvm::StringRef folder) {
   std::error_code error;
-  return fs::directory_iterator(folder, error) == fs::directory_iterator();
+  bool empty = true;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (path::extension(entry->path()) == ".tokenizer")
+      return true;
+    empty = false;
+  }
+  return empty && !error;
 }
 
 llvm::Expected<std::unique_ptr<OutputFolder>>
@@ -38,9 +47,7 @@ OutputFolder::create(llvm::StringRef output) {
     if (!fs::is_directory(absolute))
       return llvm::createStringError(output +
                                      ": is a file; give a folder to write");
-    llvm::SmallString<128> manifest(absolute);
-    path::append(manifest, "manifest.json");
-    if (!isEmpty(absolute) && !fs::exists(manifest))
+    if (!isReplaceable(absolute))
       return llvm::createStringError(
           output + ": holds other files than a compiled model and is left as "
                    "it is; give another folder");

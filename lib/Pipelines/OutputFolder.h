@@ -15,8 +15,8 @@ namespace picollm {
 /// there before stays.
 class OutputFolder {
 public:
-  /// Fails where the folder exists and holds anything but an earlier output
-  /// (a file manifest.json), or where it cannot be made.
+  /// Fails where the folder exists and holds anything but an earlier output,
+  /// or where it cannot be made.
   static llvm::Expected<std::unique_ptr<OutputFolder>>
   create(llvm::StringRef path);
   ~OutputFolder();

@@ -261,6 +261,9 @@ LogicalResult StepEmitter::emitAttention(model::AttentionOp op) {
                           "second argument of @forward");
   auto query = op.getQuery().getDefiningOp<model::RotaryOp>();
   auto key = op.getKey().getDefiningOp<model::RotaryOp>();
+  // The step rotates the query where it lies.
+  if (query && !(query->hasOneUse() && query.getInput().hasOneUse()))
+    return op.emitOpError("rotates a query that something else reads too");
   FailureOr<Value> rotation = anglesOf(op, query, key);
   if (failed(rotation))
     return failure();

@@ -237,3 +237,23 @@ func.func @forward(%t: tensor<?xi32>) -> tensor<?xi32> {
 // No function.
 // expected-error @below {{has no function @forward to convert}}
 module {}
+
+// -----
+
+// Rotated in place for the first attention, the query is not there any more.
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
+func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
+  %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %r0 = picollm.rotary %qk#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  %r1 = picollm.rotary %qk#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  // expected-error @below {{rotates a query that something else reads too}}
+  %at = picollm.attention %r0, %r1, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  %at1 = picollm.attention %r0, %r1, %qk#1, %p layer 1 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  %w = picollm.wanted %at1 : tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  return %l : tensor<?x16xf32>
+}

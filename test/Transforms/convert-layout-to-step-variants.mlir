@@ -64,7 +64,11 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %r0 = picollm.rotary %gu#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %r1 = picollm.rotary %gu#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %at = picollm.attention %r0, %r1, %gu#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-  %at1 = picollm.attention %r0, %r1, %gu#1, %p layer 1 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  %e1 = picollm_layout.encode %at for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e1, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %r2 = picollm.rotary %qk#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  %r3 = picollm.rotary %qk#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  %at1 = picollm.attention %r2, %r3, %qk#1, %p layer 1 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at1 : tensor<?x16xf32>
   %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
   %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>

@@ -53,7 +53,8 @@ static cl::opt<unsigned> calibrationTexts(
     cl::value_desc("N"), cl::cat(category));
 static cl::opt<std::string>
     target("target", cl::init("host"),
-           cl::desc("host (default), x86-64, x86-64-v3, or an LLVM triple"),
+           cl::desc("host (default), x86-64, x86-64-v3, or an LLVM triple; "
+                    "several, comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));
 static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
                                 cl::value_desc("CPU"), cl::cat(category));
@@ -77,6 +78,11 @@ static cl::opt<Stage> compileTo(
 static cl::opt<std::string>
     saveStages("save-stages", cl::desc("Write the IR after every stage here"),
                cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<std::string> report(
+    "report",
+    cl::desc("Write allocation.json and losses.json (what every block of "
+             "columns would lose at every width) here"),
+    cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<std::string>
     summary("summary",
             cl::desc("Print the allocation of a compiled model and exit"),
@@ -150,6 +156,7 @@ static Error fillOptions(picollm::CompileOptions &options) {
   options.cpu = cpu;
   options.features = features;
   options.saveStages = saveStages;
+  options.report = report;
   options.compileTo = compileTo;
   return Error::success();
 }

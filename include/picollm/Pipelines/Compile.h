@@ -43,6 +43,7 @@ struct CompileOptions {
   std::string cpu;
   std::string features;
   std::string saveStages; ///< folder, or empty
+  std::string report;     ///< folder for allocation and losses, or empty
   Stage compileTo = Stage::Library;
 };
 
