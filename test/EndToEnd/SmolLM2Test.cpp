@@ -133,8 +133,11 @@ struct Distance {
   int64_t decided = 0; ///< rows whose best logit leads by `decidingLead`
 };
 
-/// Over the largest logit of a sequence.
-constexpr double decidingLead = 0.05;
+/// Both over the largest logit of a sequence. A lead of twice the tolerance
+/// could not be lost; few rows lead by that much, and a lead of the tolerance
+/// takes two errors of the largest size to lose.
+constexpr double tolerance = 0.1;
+constexpr double decidingLead = tolerance;
 
 Distance compare(const Logits &compiled, const Matrix &expected) {
   Distance result;
@@ -204,7 +207,7 @@ TEST(SmolLM2, GivesTheLogitsOfTheInterpreter) {
     for (const Logits *logits : {&prefill, &decode}) {
       ASSERT_EQ(logits->vocabulary, expected->columns);
       const Distance distance = compare(*logits, *expected);
-      EXPECT_LE(distance.largest, 1e-1);
+      EXPECT_LE(distance.largest, tolerance);
       EXPECT_LE(distance.rms, 8e-2);
       exact += distance.first <= 1e-5;
       decided += distance.decided;
@@ -213,7 +216,7 @@ TEST(SmolLM2, GivesTheLogitsOfTheInterpreter) {
   RecordProperty("decided_rows", std::to_string(decided));
   // Of 10 prompts, two ways.
   EXPECT_GE(exact, 2 * 10 / 2);
-  EXPECT_GE(decided, 2 * 10 * int64_t(promptTokens) / 10);
+  EXPECT_GE(decided, 20);
 }
 
 } // namespace
