@@ -46,7 +46,7 @@ void LayerCache::append(const float *key, const float *value, int64_t count,
     matrix.columns = columns;
     matrix.data.resize((matrix.rows + count) * columns);
     std::transform(rows, rows + count * columns, matrix.row(matrix.rows),
-                   roundToHalf);
+                   [&](float x) { return half ? roundToHalf(x) : x; });
     matrix.rows += count;
   };
   appendTo(keys, key);

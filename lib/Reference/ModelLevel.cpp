@@ -70,6 +70,7 @@ Matrix picollm::attendSpans(const Matrix &query, const Matrix &key,
       if (int64_t(span.sequence->layers.size()) <= layer)
         span.sequence->layers.resize(layer + 1);
       cache = &span.sequence->layers[layer];
+      cache->half = span.sequence->halfCache;
       cache->truncate(span.position); // of a run that failed
     }
     cache->append(key.row(row), value.row(row), span.rows, key.columns);

@@ -25,6 +25,7 @@ using RuntimeValue =
 struct Sequence {
   int64_t length = 0;
   std::vector<LayerCache> layers;
+  bool halfCache = true; ///< LayerCache::half of the layers
 };
 
 /// Consecutive tokens of one sequence within a run; runs hold the rows of all

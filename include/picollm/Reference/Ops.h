@@ -98,11 +98,14 @@ struct AttentionHeads {
 /// per position, floats that are halves.
 struct LayerCache {
   Matrix keys, values;
+  /// False keeps what is appended as it is, for comparisons with
+  /// implementations whose cache is float32.
+  bool half = true;
 
   int64_t positions() const { return keys.rows; }
   /// Forgets all but the first `count` positions.
   void truncate(int64_t count);
-  /// Adds `count` rows, rounded to half.
+  /// Adds `count` rows, rounded to half if `half`.
   void append(const float *key, const float *value, int64_t count,
               int64_t columns);
 };

@@ -1,6 +1,8 @@
 //===- GoldenModel.cpp - models of test/Fixtures/Llama --------------------===//
 
 #include "GoldenModel.h"
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -42,6 +44,16 @@ GoldenModel::GoldenModel(const std::string &name) {
   gap = golden.at("gap");
   logits = readNpy(stem + ".npy");
   vocabulary = static_cast<int64_t>(logits.size() / positions.size());
+}
+
+double GoldenModel::relativeError(size_t index, const float *row) const {
+  const float *expected = logits.data() + index * vocabulary;
+  double difference = 0, scale = 0;
+  for (int64_t j = 0; j < vocabulary; ++j) {
+    difference = std::max(difference, std::abs(double(row[j]) - expected[j]));
+    scale = std::max(scale, std::abs(double(expected[j])));
+  }
+  return difference / scale;
 }
 
 } // namespace picollm

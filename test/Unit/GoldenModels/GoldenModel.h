@@ -22,6 +22,10 @@ struct GoldenModel {
   double gap = 0; ///< least distance of best and second logit on the way
   std::vector<float> logits; ///< [positions][vocabulary]
   int64_t vocabulary = 0;
+
+  /// max |row - golden| / max |golden| at positions[index]; `row` has
+  /// `vocabulary` logits.
+  double relativeError(size_t index, const float *row) const;
 };
 
 /// Names of all models.
