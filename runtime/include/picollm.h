@@ -144,9 +144,51 @@ picollm_status picollm_token_bytes(const picollm_model *model, int32_t token,
 /* Nonzero if the model ends its text with this token. */
 int picollm_token_ends_text(const picollm_model *model, int32_t token);
 
-/* How conversations with the model are written: a Jinja template, `*length`
- * bytes that belong to the model, not terminated; 0 bytes if it has none. */
+/* ---- Chat ---------------------------------------------------------------- */
+
+/* One message of a dialog: `role` is a C string, `content` has `length` bytes.
+ * Both are the caller's, used during the call only. */
+typedef struct picollm_message {
+  const char *role; /* "system", "user" or "assistant" */
+  const char *content;
+  size_t length; /* bytes of content */
+} picollm_message;
+
+/* Why no dialog can be written for this model: one sentence, found when it was
+ * compiled (it has no chat template, or one that is more than text around each
+ * message). Empty where the chat functions work. Belongs to the model. */
+const char *picollm_chat_refusal(const picollm_model *model);
+
+/* How dialogs are written, as the model's files say it: a Jinja template,
+ * `*length` bytes that belong to the model, not terminated; 0 bytes if it has
+ * none. The chat functions do not read it: they use what the compiler found
+ * that it writes. */
 const char *picollm_chat_template(const picollm_model *model, size_t *length);
+
+/* Writes a dialog as the model's chat template does, up to where the model's
+ * answer begins. The messages: at most one "system", which is the first, then
+ * "user" and "assistant" in turn, "user" the first and the last of them.
+ *
+ * *length becomes the bytes of the whole text; the first `capacity` of them are
+ * written to `text`, the caller's array, not terminated, which may be NULL
+ * where capacity is 0. PICOLLM_INVALID_ARGUMENT with the refusal where the
+ * model has no usable template, or for a "system" message where it takes none.
+ */
+picollm_status picollm_chat_prompt(const picollm_model *model,
+                                   const picollm_message *messages,
+                                   size_t message_count, char *text,
+                                   size_t capacity, size_t *length,
+                                   picollm_error *error);
+
+/* The tokens of the text that picollm_chat_prompt writes, with the model's
+ * begin token. Spellings of control tokens inside a message stay text: a user
+ * cannot end the turn by typing "<|im_end|>". Results as by picollm_tokenize.
+ */
+picollm_status picollm_chat_tokenize(const picollm_model *model,
+                                     const picollm_message *messages,
+                                     size_t message_count, int32_t *tokens,
+                                     size_t capacity, size_t *count,
+                                     picollm_error *error);
 
 /* ---- Sessions ----------------------------------------------------------- */
 
@@ -171,6 +213,32 @@ void picollm_session_free(picollm_session *session);
 /* Empties the context; the next token is again the first. */
 void picollm_session_reset(picollm_session *session);
 
+/* Drops all tokens of the context from `position` on.
+ * 0 <= position <= picollm_session_position. */
+picollm_status picollm_session_truncate(picollm_session *session,
+                                        int64_t position, picollm_error *error);
+
+/* Writes the first `capacity` tokens of the context to `tokens`, the caller's
+ * array; returns how many the context holds. */
+size_t picollm_session_tokens(const picollm_session *session, int32_t *tokens,
+                              size_t capacity);
+
+/* Ends the generation that is running in this session, if one is, with
+ * PICOLLM_END_INTERRUPTED. The one function of a session that any thread, and
+ * a signal handler, may call at any time before the session is freed. */
+void picollm_session_interrupt(picollm_session *session);
+
+/* Writes the context (tokens, keys, values) to a file, which appears complete
+ * or not at all. */
+picollm_status picollm_session_save(const picollm_session *session,
+                                    const char *path, picollm_error *error);
+
+/* Replaces the context by one that was saved with the same compiled weights;
+ * the session's own length may differ as long as the tokens fit. The context is
+ * unchanged on failure. */
+picollm_status picollm_session_load(picollm_session *session, const char *path,
+                                    picollm_error *error);
+
 /* Tokens in the context, and how many it has room for. */
 int64_t picollm_session_position(const picollm_session *session);
 int64_t picollm_session_context(const picollm_session *session);
@@ -187,6 +255,28 @@ picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
 
 /* ---- Generation --------------------------------------------------------- */
 
+typedef struct picollm_token_choice {
+  int32_t token;
+  float log_probability; /* natural logarithm of what the model gives the token,
+                            before temperature, penalties, top_k and top_p */
+} picollm_token_choice;
+
+/* One generated token. */
+typedef struct picollm_token_result {
+  picollm_token_choice chosen;
+  const picollm_token_choice *top; /* by falling probability; valid during the
+                                      call only */
+  size_t top_count;                /* as options.top_choices asked */
+} picollm_token_result;
+
+/* Called after each generated token, that which ends the text included, before
+ * the text that it completes is delivered. Nonzero ends the generation. */
+typedef int (*picollm_token_callback)(const picollm_token_result *token,
+                                      void *user);
+
+/* The largest picollm_generate_options.top_choices. */
+#define PICOLLM_MAX_TOP_CHOICES 128
+
 typedef struct picollm_generate_options {
   int64_t max_tokens; /* tokens to generate at most; 0: until the model ends its
                          text or the context is full */
@@ -194,12 +284,26 @@ typedef struct picollm_generate_options {
   double top_p;       /* 0 < top_p <= 1: draw from the smallest set of most
                          probable tokens whose probabilities reach it; 0: 1 */
   int64_t top_k;      /* draw from so many most probable tokens; 0: all */
-  uint64_t seed;      /* the same seed gives the same text on every platform */
-  int parse_special;  /* as for picollm_tokenize, for the prompt */
-  const char *const *stop; /* end the text before any of these strings, which
-                              are not delivered; the caller's, used during
-                              the call only */
+  double presence_penalty;  /* subtracted from the logit of every token that
+                               this completion already holds */
+  double frequency_penalty; /* the same, times how often it holds it */
+  uint64_t seed;     /* the same seed gives the same text on every platform */
+  int parse_special; /* as for picollm_tokenize, for the prompt */
+  int from_start;    /* nonzero: the prompt is the whole context. What the
+                        context shares with it from its first token on is kept
+                        and not computed again; the rest is dropped. Zero: the
+                        prompt continues the context */
+  const char *const *stop; /* end the text before any of these strings, also
+                              where they are spread over tokens; the caller's,
+                              used during the call only */
   size_t stop_count;
+  int keep_stop;       /* nonzero: deliver the stop string too, as the end
+                          of the text */
+  int32_t top_choices; /* most probable alternatives to report per token,
+                          0..PICOLLM_MAX_TOP_CHOICES */
+  picollm_token_callback
+      on_token; /* NULL: log-probabilities are not computed */
+  void *on_token_user;
 } picollm_generate_options;
 
 typedef enum picollm_end {
@@ -207,16 +311,19 @@ typedef enum picollm_end {
   PICOLLM_END_TOKEN_LIMIT = 1, /* max_tokens reached */
   PICOLLM_END_CONTEXT_FULL = 2,
   PICOLLM_END_STOP_STRING = 3, /* one of the stop strings appeared */
-  PICOLLM_END_STOPPED = 4      /* the callback asked for it */
+  PICOLLM_END_INTERRUPTED = 4  /* a callback or picollm_session_interrupt asked
+                                  for it */
 } picollm_end;
 
 /* Such as "end of text"; static. */
 const char *picollm_end_string(int end);
 
 typedef struct picollm_generate_result {
-  int64_t prompt_tokens;
+  int64_t prompt_tokens;     /* all of the prompt */
+  int64_t reused_tokens;     /* of the prompt, that were in the context */
   int64_t completion_tokens; /* without the token that ends the text */
   picollm_end end;
+  int64_t stop_index;        /* of the stop string that appeared; -1: none */
   double prompt_seconds;     /* until the first token was known */
   double completion_seconds; /* from then on */
 } picollm_generate_result;
@@ -225,7 +332,7 @@ typedef struct picollm_generate_result {
  * (bytes that are not UTF-8 arrive as U+FFFD), valid during the call only, not
  * terminated. Also called with length 0 after each part of the prompt and
  * after a token that completes no text. Nonzero ends the generation.
- * It must not use the session. */
+ * It must not use the session, except to interrupt it. */
 typedef int (*picollm_stream)(const char *text, size_t length, void *user);
 
 /* Appends the prompt (`length` bytes) to the context, preceded by the model's
@@ -241,6 +348,16 @@ picollm_status picollm_generate(picollm_session *session, const char *prompt,
                                 picollm_stream stream, void *user,
                                 picollm_generate_result *result,
                                 picollm_error *error);
+
+/* Answers the last message of a dialog: picollm_generate from the start of the
+ * context, whatever options->from_start says, with the tokens of
+ * picollm_chat_tokenize as the prompt. A next call with the same dialog, the
+ * answer and a new message only computes what is new. */
+picollm_status
+picollm_chat(picollm_session *session, const picollm_message *messages,
+             size_t message_count, const picollm_generate_options *options,
+             picollm_stream stream, void *user, picollm_generate_result *result,
+             picollm_error *error);
 
 #ifdef __cplusplus
 } /* extern "C" */
