@@ -83,8 +83,8 @@ const char *picollm_end_string(int end) {
     return "context full";
   case PICOLLM_END_STOP_STRING:
     return "stop string";
-  case PICOLLM_END_STOPPED:
-    return "stopped";
+  case PICOLLM_END_INTERRUPTED:
+    return "interrupted";
   default:
     return "unknown end";
   }

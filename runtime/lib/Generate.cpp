@@ -117,7 +117,7 @@ Failure picollm_session::generate(std::string_view prompt,
                                   last ? count - 1 : count, logits.data()))
       return failure;
     if (!completion.deliver({})) {
-      result.end = PICOLLM_END_STOPPED;
+      result.end = PICOLLM_END_INTERRUPTED;
       result.prompt_seconds = secondsSince(start);
       return success();
     }
@@ -148,7 +148,7 @@ void picollm_session::complete(Completion &completion) {
     if (!tokenizer.isControl(token))
       completion.text.append(tokenizer.piece(token));
     if (!completion.deliver(completion.text.take())) {
-      result.end = PICOLLM_END_STOPPED;
+      result.end = PICOLLM_END_INTERRUPTED;
       return;
     }
     if (completion.text.isStopped()) {

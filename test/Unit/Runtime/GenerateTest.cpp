@@ -135,7 +135,7 @@ TEST(Generate, CallbackStopsTheText) {
                 &text, &result, nullptr),
             PICOLLM_OK);
   EXPECT_EQ(text, "bcd");
-  EXPECT_EQ(result.end, PICOLLM_END_STOPPED);
+  EXPECT_EQ(result.end, PICOLLM_END_INTERRUPTED);
   EXPECT_EQ(result.completion_tokens, 3);
 }
 
@@ -153,7 +153,7 @@ TEST(Generate, CallbackStopsALongPrompt) {
                 &calls, &result, nullptr),
             PICOLLM_OK);
   EXPECT_EQ(calls, 2);
-  EXPECT_EQ(result.end, PICOLLM_END_STOPPED);
+  EXPECT_EQ(result.end, PICOLLM_END_INTERRUPTED);
   EXPECT_EQ(result.completion_tokens, 0);
   EXPECT_LT(picollm_session_position(fake.session), 200);
 }
@@ -204,7 +204,7 @@ TEST(Strings, EveryStatusAndEndHasOne) {
   for (int status = PICOLLM_OK; status <= PICOLLM_SYSTEM_ERROR; ++status)
     EXPECT_STRNE(picollm_status_string(status), "unknown status");
   EXPECT_STREQ(picollm_status_string(99), "unknown status");
-  for (int end = PICOLLM_END_OF_TEXT; end <= PICOLLM_END_STOPPED; ++end)
+  for (int end = PICOLLM_END_OF_TEXT; end <= PICOLLM_END_INTERRUPTED; ++end)
     EXPECT_STRNE(picollm_end_string(end), "unknown end");
   EXPECT_STREQ(picollm_end_string(99), "unknown end");
   EXPECT_STRNE(picollm_version(), "");
