@@ -13,7 +13,8 @@
  *
  * Models are immutable: any number of threads may use one at a time. A session
  * is one conversation: it owns its context and its threads, and is used by one
- * thread of the caller at a time. Several sessions may run at once.
+ * thread of the caller at a time: while one call works in it, another one gets
+ * PICOLLM_BUSY. Several sessions may run at once.
  *
  * Every function that can fail returns a picollm_status. On failure it fills
  * the caller's picollm_error (may be NULL) with one sentence and leaves its
@@ -44,7 +45,9 @@ typedef enum picollm_status {
   PICOLLM_UNSUPPORTED_CPU = 5, /* the CPU lacks instructions that are needed */
   PICOLLM_OUT_OF_MEMORY = 6,
   PICOLLM_CONTEXT_FULL = 7, /* the tokens do not fit the rest of the context */
-  PICOLLM_SYSTEM_ERROR = 8  /* the operating system refused something else */
+  PICOLLM_SYSTEM_ERROR = 8, /* the operating system refused something else */
+  PICOLLM_BUSY = 9 /* another call, or the one that called back, is working in
+                      the session */
 } picollm_status;
 
 /* Owned by the caller, any storage; no function keeps a pointer to it. */
@@ -207,10 +210,13 @@ picollm_status picollm_session_create(const picollm_model *model,
                                       picollm_session **session,
                                       picollm_error *error);
 
-/* Ends the session's threads and frees its memory. NULL is allowed. */
+/* Ends the session's threads and frees its memory. Nothing may be working in
+ * it; so it must not be called from a callback of this session. NULL is
+ * allowed. */
 void picollm_session_free(picollm_session *session);
 
-/* Empties the context; the next token is again the first. */
+/* Empties the context; the next token is again the first. Without effect where
+ * other functions would fail with PICOLLM_BUSY. */
 void picollm_session_reset(picollm_session *session);
 
 /* Drops all tokens of the context from `position` on.
@@ -219,23 +225,34 @@ picollm_status picollm_session_truncate(picollm_session *session,
                                         int64_t position, picollm_error *error);
 
 /* Writes the first `capacity` tokens of the context to `tokens`, the caller's
- * array; returns how many the context holds. */
+ * array, which may be NULL where capacity is 0; returns how many the context
+ * holds. */
 size_t picollm_session_tokens(const picollm_session *session, int32_t *tokens,
                               size_t capacity);
 
-/* Ends the generation that is running in this session, if one is, with
- * PICOLLM_END_INTERRUPTED. The one function of a session that any thread, and
- * a signal handler, may call at any time before the session is freed. */
+/* Ends the generation that is running in this session with
+ * PICOLLM_END_INTERRUPTED, after the token, or the part of the prompt (up to
+ * 64 tokens), that is being computed. A generation runs from the beginning of
+ * the call of picollm_generate or picollm_chat until it returns; when none
+ * runs, the call has no effect, also not on the next one.
+ *
+ * The context keeps what has been computed, so that a next call may go on.
+ *
+ * The one function of a session that any thread, and a signal handler, may
+ * call at any time before the session is freed. */
 void picollm_session_interrupt(picollm_session *session);
 
-/* Writes the context (tokens, keys, values) to a file, which appears complete
- * or not at all. */
+/* Writes the context (tokens, keys, values) to a file (format:
+ * picollm/session_file.h), which appears complete or not at all; an older file
+ * of this name is replaced. It may be loaded on any CPU that runs the same
+ * compiled weights, and holds the conversation unencrypted. */
 picollm_status picollm_session_save(const picollm_session *session,
                                     const char *path, picollm_error *error);
 
-/* Replaces the context by one that was saved with the same compiled weights;
- * the session's own length may differ as long as the tokens fit. The context is
- * unchanged on failure. */
+/* Replaces the context by one that was saved with the same compiled weights
+ * (else PICOLLM_MISMATCH); the session's own length may differ as long as the
+ * tokens fit (else PICOLLM_CONTEXT_FULL). What is then computed is what the
+ * saved session would have computed. The context is unchanged on failure. */
 picollm_status picollm_session_load(picollm_session *session, const char *path,
                                     picollm_error *error);
 
@@ -258,24 +275,29 @@ picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
 typedef struct picollm_token_choice {
   int32_t token;
   float log_probability; /* natural logarithm of what the model gives the token,
-                            before temperature, penalties, top_k and top_p */
+                            before penalties, temperature, top_k and top_p;
+                            -infinity for one that it never gives */
 } picollm_token_choice;
 
 /* One generated token. */
 typedef struct picollm_token_result {
   picollm_token_choice chosen;
-  const picollm_token_choice *top; /* by falling probability; valid during the
-                                      call only */
-  size_t top_count;                /* as options.top_choices asked */
+  const picollm_token_choice *top; /* by falling probability, of equal ones the
+                                      lower id first; valid during the call
+                                      only; NULL where top_count is 0 */
+  size_t top_count; /* options.top_choices, at most the vocabulary */
 } picollm_token_result;
 
 /* Called after each generated token, that which ends the text included, before
- * the text that it completes is delivered. Nonzero ends the generation. */
+ * the text that it completes is delivered. Nonzero ends the generation: the
+ * token stays, its text is not delivered. As for picollm_stream, the session
+ * is busy. */
 typedef int (*picollm_token_callback)(const picollm_token_result *token,
                                       void *user);
 
-/* The largest picollm_generate_options.top_choices. */
+/* The largest picollm_generate_options.top_choices and .stop_count. */
 #define PICOLLM_MAX_TOP_CHOICES 128
+#define PICOLLM_MAX_STOP_STRINGS 1024
 
 typedef struct picollm_generate_options {
   int64_t max_tokens; /* tokens to generate at most; 0: until the model ends its
@@ -284,35 +306,41 @@ typedef struct picollm_generate_options {
   double top_p;       /* 0 < top_p <= 1: draw from the smallest set of most
                          probable tokens whose probabilities reach it; 0: 1 */
   int64_t top_k;      /* draw from so many most probable tokens; 0: all */
-  double presence_penalty;  /* subtracted from the logit of every token that
-                               this completion already holds */
+  double presence_penalty;  /* subtracted, before the division by temperature,
+                               from the logit of every token that the text of
+                               this call already holds; finite */
   double frequency_penalty; /* the same, times how often it holds it */
-  uint64_t seed;     /* the same seed gives the same text on every platform */
+  uint64_t seed;     /* the same logits and seed give the same token on every
+                        platform, for any number of threads */
   int parse_special; /* as for picollm_tokenize, for the prompt */
   int from_start;    /* nonzero: the prompt is the whole context. What the
                         context shares with it from its first token on is kept
-                        and not computed again; the rest is dropped. Zero: the
-                        prompt continues the context */
-  const char *const *stop; /* end the text before any of these strings, also
-                              where they are spread over tokens; the caller's,
-                              used during the call only */
-  size_t stop_count;
-  int keep_stop;       /* nonzero: deliver the stop string too, as the end
-                          of the text */
-  int32_t top_choices; /* most probable alternatives to report per token,
-                          0..PICOLLM_MAX_TOP_CHOICES */
+                        and not computed again (logits may differ in their
+                        last bits from those of a prompt that is computed at
+                        once); the rest is dropped. Zero: the prompt continues
+                        the context */
+  const char *const *stop; /* end the text before any of these strings, however
+                              tokens cut it; the one that is complete first
+                              counts. The caller's, used during the call only.
+                              The context keeps their tokens */
+  size_t stop_count;       /* 0..PICOLLM_MAX_STOP_STRINGS */
+  int keep_stop;           /* nonzero: deliver the stop string too, as the end
+                              of the text */
+  int32_t top_choices;     /* most probable alternatives to report per token,
+                              0..PICOLLM_MAX_TOP_CHOICES */
   picollm_token_callback
       on_token; /* NULL: log-probabilities are not computed */
   void *on_token_user;
 } picollm_generate_options;
 
 typedef enum picollm_end {
-  PICOLLM_END_OF_TEXT = 0,     /* the model ended its text */
-  PICOLLM_END_TOKEN_LIMIT = 1, /* max_tokens reached */
-  PICOLLM_END_CONTEXT_FULL = 2,
-  PICOLLM_END_STOP_STRING = 3, /* one of the stop strings appeared */
-  PICOLLM_END_INTERRUPTED = 4  /* a callback or picollm_session_interrupt asked
-                                  for it */
+  PICOLLM_END_OF_TEXT = 0,      /* the model ended its text */
+  PICOLLM_END_TOKEN_LIMIT = 1,  /* max_tokens reached */
+  PICOLLM_END_CONTEXT_FULL = 2, /* no room for another token; the last of the
+                                   text is not in the context either */
+  PICOLLM_END_STOP_STRING = 3,  /* one of the stop strings appeared */
+  PICOLLM_END_INTERRUPTED = 4   /* a callback or picollm_session_interrupt asked
+                                   for it */
 } picollm_end;
 
 /* Such as "end of text"; static. */
@@ -320,7 +348,8 @@ const char *picollm_end_string(int end);
 
 typedef struct picollm_generate_result {
   int64_t prompt_tokens;     /* all of the prompt */
-  int64_t reused_tokens;     /* of the prompt, that were in the context */
+  int64_t reused_tokens;     /* of the prompt, that options.from_start found in
+                                the context and that were not computed again */
   int64_t completion_tokens; /* without the token that ends the text */
   picollm_end end;
   int64_t stop_index;        /* of the stop string that appeared; -1: none */
@@ -331,17 +360,22 @@ typedef struct picollm_generate_result {
 /* Receives the text as it comes: `length` bytes that are whole UTF-8 sequences
  * (bytes that are not UTF-8 arrive as U+FFFD), valid during the call only, not
  * terminated. Also called with length 0 after each part of the prompt and
- * after a token that completes no text. Nonzero ends the generation.
- * It must not use the session, except to interrupt it. */
+ * after a token that completes no text. Nonzero ends the generation, and no
+ * callback is called again.
+ *
+ * The session is busy meanwhile: what would change its context fails with
+ * PICOLLM_BUSY. It may be interrupted, and asked for its position. */
 typedef int (*picollm_stream)(const char *text, size_t length, void *user);
 
 /* Appends the prompt (`length` bytes) to the context, preceded by the model's
  * begin token if the context is empty and the model asks for one, then
  * generates. `stream` and `result` may be NULL. The generated tokens stay in
- * the context, so a next call continues the conversation.
+ * the context, so a next call continues the conversation; with an empty prompt
+ * it continues the text. The prompt may fill the context: then there is room
+ * for one token after it.
  *
  * Fails with PICOLLM_CONTEXT_FULL, the context unchanged, if the prompt is
- * longer than the rest of the context. */
+ * longer than the rest of the context (with from_start: than all of it). */
 picollm_status picollm_generate(picollm_session *session, const char *prompt,
                                 size_t length,
                                 const picollm_generate_options *options,

@@ -1,17 +1,14 @@
-// The C functions: they check pointers, keep exceptions in, and hand over.
-#include "Session.h"
+// The C functions of models and text; those of sessions are in CApiSession.cpp.
+#include "CApi.h"
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
-#include <stdexcept>
-#include <system_error>
 
 using namespace picollm::runtime;
 
-static picollm_status report(const Failure &failure, picollm_error *error) {
+picollm_status picollm::runtime::report(const Failure &failure,
+                                        picollm_error *error) {
   if (failure && error) {
     error->code = failure.status;
     size_t length = std::min(failure.message.size(), sizeof error->message - 1);
@@ -23,29 +20,6 @@ static picollm_status report(const Failure &failure, picollm_error *error) {
     error->message[length] = '\0';
   }
   return failure.status;
-}
-
-/// Runs what may throw.
-template <typename Action>
-static picollm_status guarded(picollm_error *error, Action action) {
-  try {
-    return report(action(), error);
-  } catch (const std::bad_alloc &) {
-    return report({PICOLLM_OUT_OF_MEMORY, "not enough memory"}, error);
-  } catch (const std::length_error &) {
-    return report({PICOLLM_OUT_OF_MEMORY, "not enough memory"}, error);
-  } catch (const std::system_error &exception) {
-    return report({PICOLLM_SYSTEM_ERROR,
-                   std::string("the system refused: ") + exception.what()},
-                  error);
-  } catch (const std::exception &exception) {
-    return report({PICOLLM_SYSTEM_ERROR, exception.what()}, error);
-  }
-}
-
-static Failure isNull(const char *argument) {
-  return {PICOLLM_INVALID_ARGUMENT,
-          std::string(argument) + ": must not be null"};
 }
 
 const char *picollm_status_string(int status) {
@@ -68,6 +42,8 @@ const char *picollm_status_string(int status) {
     return "context full";
   case PICOLLM_SYSTEM_ERROR:
     return "system error";
+  case PICOLLM_BUSY:
+    return "busy";
   default:
     return "unknown status";
   }
@@ -173,11 +149,6 @@ uint64_t picollm_model_kv_bytes(const picollm_model *model, int64_t context) {
 
 // ---- Text and tokens ------------------------------------------------------
 
-static Failure withoutTokenizer() {
-  return {PICOLLM_INVALID_ARGUMENT,
-          "the model was bound without a tokenizer, which text needs"};
-}
-
 picollm_status picollm_tokenize(const picollm_model *model, const char *text,
                                 size_t length, int parse_special, int add_bos,
                                 int32_t *tokens, size_t capacity, size_t *count,
@@ -233,65 +204,4 @@ const char *picollm_chat_template(const picollm_model *model, size_t *length) {
       tokenizer ? tokenizer->chatTemplate() : std::string_view();
   *length = text.size();
   return text.empty() ? "" : text.data();
-}
-
-// ---- Sessions -------------------------------------------------------------
-
-picollm_status picollm_session_create(const picollm_model *model,
-                                      const picollm_session_options *options,
-                                      picollm_session **session,
-                                      picollm_error *error) {
-  return guarded(error, [&]() -> Failure {
-    if (!model || !session)
-      return isNull(model ? "session" : "model");
-    auto made = std::make_unique<picollm_session>(*model);
-    const picollm_session_options defaults = {};
-    if (Failure failure = made->open(options ? *options : defaults))
-      return failure;
-    *session = made.release();
-    return success();
-  });
-}
-
-void picollm_session_free(picollm_session *session) { delete session; }
-
-void picollm_session_reset(picollm_session *session) { session->reset(); }
-
-int64_t picollm_session_position(const picollm_session *session) {
-  return session->getPosition();
-}
-int64_t picollm_session_context(const picollm_session *session) {
-  return session->context;
-}
-int32_t picollm_session_threads(const picollm_session *session) {
-  return session->threads.getThreadCount();
-}
-
-picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
-                               size_t count, size_t logits_from, float *logits,
-                               picollm_error *error) {
-  return guarded(error, [&] {
-    return session ? session->forward(tokens, count, logits_from, logits)
-                   : isNull("session");
-  });
-}
-
-picollm_status picollm_generate(picollm_session *session, const char *prompt,
-                                size_t length,
-                                const picollm_generate_options *options,
-                                picollm_stream stream, void *user,
-                                picollm_generate_result *result,
-                                picollm_error *error) {
-  return guarded(error, [&]() -> Failure {
-    if (!session || (!prompt && length > 0))
-      return isNull(session ? "prompt" : "session");
-    const picollm_generate_options defaults = {};
-    picollm_generate_result ended = {};
-    Failure failure = session->generate(
-        length ? std::string_view(prompt, length) : std::string_view(),
-        options ? *options : defaults, stream, user, ended);
-    if (!failure && result)
-      *result = ended;
-    return failure;
-  });
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace picollm::runtime {
 
@@ -89,7 +90,25 @@ int32_t Sampler::draw(double total) {
   return candidates.back().token;
 }
 
-int32_t Sampler::pick(const float *logits, size_t vocabulary) {
+const float *Sampler::penalised(const float *logits, size_t vocabulary) {
+  if (counts.empty() ||
+      (options.presencePenalty == 0 && options.frequencyPenalty == 0))
+    return logits;
+  changedLogits.assign(logits, logits + vocabulary);
+  for (const auto &[token, count] : counts) {
+    const double penalty =
+        options.presencePenalty + options.frequencyPenalty * double(count);
+    // Beyond the largest float the conversion is not defined.
+    const double limit = std::numeric_limits<float>::max();
+    const double logit = double(logits[token]) - penalty;
+    if (std::isfinite(logits[token]))
+      changedLogits[size_t(token)] = float(std::clamp(logit, -limit, limit));
+  }
+  return changedLogits.data();
+}
+
+int32_t Sampler::pick(const float *modelLogits, size_t vocabulary) {
+  const float *logits = penalised(modelLogits, vocabulary);
   const int32_t best = mostProbable(logits, vocabulary);
   const double bestLogit = logits[best];
   if (options.temperature == 0 || !std::isfinite(bestLogit))

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace picollm::runtime {
@@ -26,9 +27,11 @@ private:
 double portableExp(double x);
 
 struct SamplerOptions {
-  double temperature = 0; ///< 0: the most probable token
-  double topP = 1;        ///< in (0, 1]
-  int64_t topK = 0;       ///< 0: all tokens
+  double temperature = 0;      ///< 0: the most probable token
+  double topP = 1;             ///< in (0, 1]
+  int64_t topK = 0;            ///< 0: all tokens
+  double presencePenalty = 0;  ///< off the logit of every counted token
+  double frequencyPenalty = 0; ///< the same, times its count
   uint64_t seed = 0;
 };
 
@@ -41,17 +44,24 @@ public:
   /// probable. A logit that is not a number has no probability.
   int32_t pick(const float *logits, size_t vocabulary);
 
+  /// The penalties are to count one more of this token.
+  void count(int32_t token) { ++counts[token]; }
+
 private:
   struct Candidate {
     double probability; ///< times a constant
     int32_t token;
   };
+  /// The logits after the penalties.
+  const float *penalised(const float *logits, size_t vocabulary);
   int32_t draw(double total);
   double keepMostProbable(double total);
 
   SamplerOptions options;
   Random random;
   std::vector<Candidate> candidates;
+  std::unordered_map<int32_t, int64_t> counts;
+  std::vector<float> changedLogits;
 };
 
 } // namespace picollm::runtime

@@ -3,13 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <utility>
 
 using namespace picollm::runtime;
-
-/// A prompt runs in parts of so many tokens: enough to use each weight often
-/// while it is in the cache, few enough that a part's activations stay there.
-static constexpr int64_t chunkTokens = 64;
 
 static constexpr int64_t defaultContextLimit = 8192;
 static constexpr int32_t maxThreads = 256;
@@ -51,23 +46,30 @@ Failure picollm_session::open(const picollm_session_options &options) {
         std::max(scratchBytes, compiled.scratch_bytes(tokens, threadCount));
   scratch.allocate(scratchBytes);
   logits.resize(size_t(compiled.vocabulary));
+  tokens.reserve(size_t(context));
   threads.start(threadCount);
   return success();
 }
 
-void picollm_session::reset() {
-  position = 0;
-  pending.clear();
+Failure picollm_session::truncate(int64_t newPosition) {
+  if (newPosition < 0 || newPosition > getPosition())
+    return {PICOLLM_INVALID_ARGUMENT, "position: must be between 0 and the " +
+                                          std::to_string(getPosition()) +
+                                          " tokens of the context, not " +
+                                          std::to_string(newPosition)};
+  tokens.resize(size_t(newPosition));
+  cached = std::min(cached, newPosition);
+  return success();
 }
 
-Failure picollm_session::checkTokens(const int32_t *tokens,
+Failure picollm_session::checkTokens(const int32_t *newTokens,
                                      size_t count) const {
   for (size_t i = 0; i < count; ++i)
-    if (tokens[i] < 0 || tokens[i] >= model.compiled->vocabulary)
+    if (newTokens[i] < 0 || newTokens[i] >= model.compiled->vocabulary)
       return {PICOLLM_INVALID_ARGUMENT,
               "token " + std::to_string(i) + ": must be between 0 and " +
                   std::to_string(model.compiled->vocabulary - 1) + ", not " +
-                  std::to_string(tokens[i])};
+                  std::to_string(newTokens[i])};
   return success();
 }
 
@@ -78,18 +80,18 @@ struct Run {
 };
 } // namespace
 
-void picollm_session::runChunk(const int32_t *tokens, int64_t count,
-                               int64_t logitsBegin, float *logitsOut) {
+void picollm_session::runChunk(int64_t count, int64_t logitsBegin,
+                               float *logitsOut) {
   Run run = {};
   run.step = model.variant->step;
   picollm_step_arguments &arguments = run.arguments;
   arguments.weights = model.weights;
   arguments.kv = reinterpret_cast<uint16_t *>(kv.data());
   arguments.scratch = scratch.data();
-  arguments.tokens = tokens;
+  arguments.tokens = tokens.data() + cached;
   arguments.logits = logitsOut;
   arguments.token_count = count;
-  arguments.position = position;
+  arguments.position = cached;
   arguments.context = context;
   arguments.logits_begin = logitsBegin;
   arguments.barrier = &threads.getBarrier();
@@ -102,18 +104,18 @@ void picollm_session::runChunk(const int32_t *tokens, int64_t count,
         run.step(&run.arguments, thread, threadCount);
       },
       &run);
-  position += count;
+  cached += count;
 }
 
-Failure picollm_session::forward(const int32_t *tokens, size_t count,
+Failure picollm_session::forward(const int32_t *newTokens, size_t count,
                                  size_t logitsFrom, float *logitsOut) {
   if (logitsFrom > count)
     return {PICOLLM_INVALID_ARGUMENT,
             "logits_from: must be at most the " + std::to_string(count) +
                 " tokens given, not " + std::to_string(logitsFrom)};
-  if ((count > 0 && !tokens) || (logitsFrom < count && !logitsOut))
+  if ((count > 0 && !newTokens) || (logitsFrom < count && !logitsOut))
     return {PICOLLM_INVALID_ARGUMENT, "tokens or logits: must not be null"};
-  if (Failure failure = checkTokens(tokens, count))
+  if (Failure failure = checkTokens(newTokens, count))
     return failure;
   const int64_t room = context - getPosition();
   if (count > size_t(room))
@@ -122,19 +124,20 @@ Failure picollm_session::forward(const int32_t *tokens, size_t count,
                 std::to_string(room) + " of its " + std::to_string(context) +
                 " positions are free; reset the session or create one with a "
                 "longer context"};
-  if (!pending.empty() && count > 0) {
-    const std::vector<int32_t> first = std::exchange(pending, {});
-    runChunk(first.data(), int64_t(first.size()), int64_t(first.size()),
-             nullptr);
+  const int64_t begin = getPosition();
+  tokens.insert(tokens.end(), newTokens, newTokens + count);
+  // What a generation has left comes first; nobody wants its logits.
+  while (cached < begin) {
+    const int64_t left = std::min(chunkTokens, begin - cached);
+    runChunk(left, left, nullptr);
   }
   const size_t vocabulary = size_t(model.compiled->vocabulary);
-  for (size_t begin = 0; begin < count; begin += chunkTokens) {
-    const size_t end = std::min(count, begin + chunkTokens);
-    const size_t wanted = std::clamp(logitsFrom, begin, end);
+  for (size_t part = 0; part < count; part += chunkTokens) {
+    const size_t end = std::min(count, part + chunkTokens);
+    const size_t wanted = std::clamp(logitsFrom, part, end);
     float *out =
         wanted < end ? logitsOut + (wanted - logitsFrom) * vocabulary : nullptr;
-    runChunk(tokens + begin, int64_t(end - begin), int64_t(wanted - begin),
-             out);
+    runChunk(int64_t(end - part), int64_t(wanted - part), out);
   }
   return success();
 }

@@ -5,6 +5,7 @@
 #include "Model.h"
 #include "ThreadPool.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 
@@ -25,8 +26,35 @@ private:
   uint8_t *aligned = nullptr;
 };
 
+/// What a call does in a session.
+enum class Activity { None, Working, Generating, Interrupted };
+using ActivityState = std::atomic<Activity>;
+// A signal handler may interrupt.
+static_assert(ActivityState::is_always_lock_free);
+
+/// One call's use of a session. It is granted if no other call has it.
+class SessionUse {
+public:
+  SessionUse(ActivityState &state, Activity activity) : state(state) {
+    Activity none = Activity::None;
+    granted = state.compare_exchange_strong(none, activity);
+  }
+  SessionUse(const SessionUse &) = delete;
+  ~SessionUse() {
+    if (granted)
+      state = Activity::None;
+  }
+  bool isGranted() const { return granted; }
+
+private:
+  ActivityState &state;
+  bool granted;
+};
+
 } // namespace picollm::runtime
 
+/// No member function checks or changes the activity but interrupt; the
+/// functions of the C API do (SessionUse).
 struct picollm_session {
   using Failure = picollm::runtime::Failure;
 
@@ -34,43 +62,63 @@ struct picollm_session {
 
   /// Throws std::bad_alloc and std::system_error.
   Failure open(const picollm_session_options &options);
-  void reset();
 
-  Failure forward(const int32_t *tokens, size_t count, size_t logitsFrom,
-                  float *logits);
-  Failure generate(std::string_view prompt,
-                   const picollm_generate_options &options,
-                   picollm_stream stream, void *user,
-                   picollm_generate_result &result);
+  Failure truncate(int64_t newPosition);
+  Failure forward(const int32_t *newTokens, size_t count, size_t logitsFrom,
+                  float *logitsOut);
+  /// picollm_generate with a prompt of tokens.
+  Failure generateTokens(std::vector<int32_t> promptTokens,
+                         const picollm_generate_options &options,
+                         picollm_stream stream, void *user,
+                         picollm_generate_result &result);
+  Failure save(const std::string &path) const;
+  Failure load(const std::string &path);
 
-  /// Tokens in the context, with those that were generated last and have not
-  /// been run yet.
-  int64_t getPosition() const { return position + int64_t(pending.size()); }
+  /// Of a running generation. Async-signal-safe.
+  void interrupt() {
+    auto generating = picollm::runtime::Activity::Generating;
+    activity.compare_exchange_strong(generating,
+                                     picollm::runtime::Activity::Interrupted);
+  }
+  bool isInterrupted() const {
+    return activity == picollm::runtime::Activity::Interrupted;
+  }
+
+  int64_t getPosition() const { return int64_t(tokens.size()); }
 
   const picollm_model &model;
   int64_t context = 0;
+  /// The context. The last ones may not have been run yet: what was generated
+  /// last is only run when something follows it.
+  std::vector<int32_t> tokens;
   picollm::runtime::ThreadPool threads;
+  mutable picollm::runtime::ActivityState activity{
+      picollm::runtime::Activity::None};
 
 private:
   /// What is generated when the prompt is in the context.
   struct Completion;
 
-  Failure checkTokens(const int32_t *tokens, size_t count) const;
-  /// Tokens to run for this prompt, in `tokens`; the context is not changed.
-  Failure preparePrompt(std::string_view prompt, bool parseSpecial,
-                        std::vector<int32_t> &tokens,
-                        picollm_generate_result &result) const;
+  Failure checkTokens(const int32_t *newTokens, size_t count) const;
+  /// Replaces `tokens` by the context with the prompt, from which the cache
+  /// then keeps what it can; changes nothing on failure.
+  Failure placePrompt(const std::vector<int32_t> &prompt, bool fromStart,
+                      picollm_generate_result &result);
+  /// False if the generation ended before all of it was run.
+  bool runPrompt(Completion &completion);
   void complete(Completion &completion);
-  /// Runs at most chunkTokens checked tokens that fit the context; logits of
-  /// tokens[logitsBegin..count).
-  void runChunk(const int32_t *tokens, int64_t count, int64_t logitsBegin,
-                float *logits);
+  /// Runs the next `count` of `tokens`, at most chunkTokens; logits of those
+  /// from logitsBegin on, counted from the first that is run.
+  void runChunk(int64_t count, int64_t logitsBegin, float *logitsOut);
+
+  /// A prompt runs in parts of so many tokens: enough to use each weight often
+  /// while it is in the cache, few enough that a part's activations stay there.
+  static constexpr int64_t chunkTokens = 64;
 
   picollm::runtime::AlignedMemory kv;
   picollm::runtime::AlignedMemory scratch;
-  int64_t position = 0;         ///< tokens whose keys and values are in kv
-  std::vector<int32_t> pending; ///< to be run before any others
-  std::vector<float> logits;    ///< [vocabulary], of the last token
+  int64_t cached = 0;        ///< so many of `tokens` have keys and values in kv
+  std::vector<float> logits; ///< [vocabulary], of the last token
 };
 
 #endif

@@ -31,6 +31,27 @@ private:
   size_t byteCount = 0;
 };
 
+/// A file that appears under its name when it is complete: until then it has a
+/// temporary name beside it, and is removed if it never gets so far.
+class NewFile {
+public:
+  NewFile() = default;
+  NewFile(const NewFile &) = delete;
+  NewFile &operator=(const NewFile &) = delete;
+  ~NewFile();
+
+  /// `path` is UTF-8.
+  Failure open(const std::string &path);
+  Failure write(const void *data, size_t size);
+  /// Has the system store the content, then gives it its name, replacing a file
+  /// that has it. Nothing may be called afterwards.
+  Failure finish();
+
+private:
+  std::string finalPath, temporaryPath;
+  intptr_t handle = -1; ///< the system's; -1: not open
+};
+
 /// A shared library in this process. Movable; unloads itself.
 class SharedLibrary {
 public:

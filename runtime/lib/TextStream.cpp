@@ -22,12 +22,22 @@ void TextStream::decode(bool final) {
 }
 
 void TextStream::findStop() {
-  size_t first = std::string::npos;
-  for (const std::string &stop : stopStrings)
-    first = std::min(first, text.find(stop));
-  if (first == std::string::npos)
+  size_t begin = 0, end = std::string::npos;
+  for (size_t i = 0; i < stopStrings.size(); ++i) {
+    const size_t found = text.find(stopStrings[i]);
+    if (found == std::string::npos)
+      continue;
+    // Of two that end at the same place the longer one counts.
+    const size_t foundEnd = found + stopStrings[i].size();
+    if (foundEnd < end || (foundEnd == end && found < begin)) {
+      begin = found;
+      end = foundEnd;
+      stopIndex = i;
+    }
+  }
+  if (end == std::string::npos)
     return;
-  text.resize(first);
+  text.resize(keepStop ? end : begin);
   bytes.clear();
   stopped = true;
 }

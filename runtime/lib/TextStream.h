@@ -8,13 +8,16 @@
 
 namespace picollm::runtime {
 
-/// Collects bytes and hands out whole UTF-8 sequences, up to the first of the
-/// stop strings.
+/// Collects bytes and hands out whole UTF-8 sequences, up to the stop string
+/// that is complete first, so that the text does not depend on how the bytes
+/// are cut into tokens.
 class TextStream {
 public:
-  /// The stop strings are not empty.
-  explicit TextStream(std::vector<std::string> stopStrings)
-      : stopStrings(std::move(stopStrings)) {}
+  /// The stop strings are not empty. With `keepStop` the one that appears is
+  /// the end of the text, otherwise the text ends before it.
+  explicit TextStream(std::vector<std::string> stopStrings,
+                      bool keepStop = false)
+      : stopStrings(std::move(stopStrings)), keepStop(keepStop) {}
 
   void append(std::string_view bytes);
 
@@ -27,15 +30,19 @@ public:
 
   /// Whether a stop string has appeared; nothing comes after it.
   bool isStopped() const { return stopped; }
+  /// Which one.
+  size_t getStopIndex() const { return stopIndex; }
 
 private:
   void decode(bool final);
   void findStop();
 
   std::vector<std::string> stopStrings;
+  bool keepStop;
   std::string bytes; ///< not yet known to be whole sequences
   std::string text;  ///< valid UTF-8 that has not been taken
   bool stopped = false;
+  size_t stopIndex = 0;
 };
 
 } // namespace picollm::runtime

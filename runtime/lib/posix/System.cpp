@@ -2,7 +2,9 @@
 #include "System.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <set>
@@ -25,10 +27,11 @@
 
 namespace picollm::runtime {
 
-static Failure systemFailure(const std::string &subject, int code) {
+static Failure systemFailure(const std::string &subject, int code,
+                             const char *action = "read") {
   const bool missing = code == ENOENT || code == ENOTDIR || code == EACCES;
   return {missing ? PICOLLM_NOT_FOUND : PICOLLM_SYSTEM_ERROR,
-          subject + ": cannot be read: " + std::strerror(code)};
+          subject + ": cannot be " + action + ": " + std::strerror(code)};
 }
 
 // ---- Files ----------------------------------------------------------------
@@ -74,6 +77,51 @@ Failure MappedFile::open(const std::string &path) {
   mapped.bytes = static_cast<const uint8_t *>(address);
   mapped.byteCount = size_t(status.st_size);
   *this = std::move(mapped);
+  return success();
+}
+
+NewFile::~NewFile() {
+  if (handle < 0)
+    return;
+  close(int(handle));
+  unlink(temporaryPath.c_str());
+}
+
+Failure NewFile::open(const std::string &path) {
+  // Two threads, or two processes, may write the same file at once.
+  static std::atomic<uint32_t> files{0};
+  finalPath = path;
+  do {
+    temporaryPath = path + "." + std::to_string(getpid()) + "-" +
+                    std::to_string(files++) + ".tmp";
+    handle = ::open(temporaryPath.c_str(),
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (handle < 0 && errno == EEXIST);
+  return handle < 0 ? systemFailure(finalPath, errno, "written") : success();
+}
+
+Failure NewFile::write(const void *data, size_t size) {
+  const char *next = static_cast<const char *>(data);
+  while (size > 0) {
+    // Some systems refuse more than 2^31 bytes at once.
+    const ssize_t written =
+        ::write(int(handle), next, std::min(size, size_t(1) << 30));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return systemFailure(finalPath, written < 0 ? errno : ENOSPC, "written");
+    next += written;
+    size -= size_t(written);
+  }
+  return success();
+}
+
+Failure NewFile::finish() {
+  if (fsync(int(handle)) != 0 ||
+      rename(temporaryPath.c_str(), finalPath.c_str()) != 0)
+    return systemFailure(finalPath, errno, "written");
+  close(int(handle));
+  handle = -1;
   return success();
 }
 

@@ -2,6 +2,7 @@
 #include "System.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #ifndef NOMINMAX
@@ -41,12 +42,13 @@ static std::string narrow(const wchar_t *text) {
   return bytes;
 }
 
-static Failure systemFailure(const std::string &subject, DWORD code) {
+static Failure systemFailure(const std::string &subject, DWORD code,
+                             const char *action = "read") {
   const bool missing = code == ERROR_FILE_NOT_FOUND ||
                        code == ERROR_PATH_NOT_FOUND ||
                        code == ERROR_ACCESS_DENIED;
   return {missing ? PICOLLM_NOT_FOUND : PICOLLM_SYSTEM_ERROR,
-          subject + ": cannot be read: " +
+          subject + ": cannot be " + action + ": " +
               (missing ? "it does not exist or may not be opened"
                        : "Windows error " + std::to_string(code))};
 }
@@ -99,6 +101,61 @@ Failure MappedFile::open(const std::string &path) {
   CloseHandle(file);
   *this = std::move(mapped);
   return success();
+}
+
+static HANDLE asHandle(intptr_t handle) {
+  return reinterpret_cast<HANDLE>(handle);
+}
+
+NewFile::~NewFile() {
+  if (handle == -1)
+    return;
+  CloseHandle(asHandle(handle));
+  DeleteFileW(widen(temporaryPath).c_str());
+}
+
+Failure NewFile::open(const std::string &path) {
+  // Two threads, or two processes, may write the same file at once.
+  static std::atomic<uint32_t> files{0};
+  finalPath = path;
+  temporaryPath = path + "." + std::to_string(GetCurrentProcessId()) + "-" +
+                  std::to_string(files++) + ".tmp";
+  const HANDLE file =
+      CreateFileW(widen(temporaryPath).c_str(), GENERIC_WRITE, 0, nullptr,
+                  CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE)
+    return systemFailure(finalPath, GetLastError(), "written");
+  handle = reinterpret_cast<intptr_t>(file);
+  return success();
+}
+
+Failure NewFile::write(const void *data, size_t size) {
+  const char *next = static_cast<const char *>(data);
+  while (size > 0) {
+    const DWORD part = DWORD(std::min(size, size_t(1) << 30));
+    DWORD written = 0;
+    if (!WriteFile(asHandle(handle), next, part, &written, nullptr))
+      return systemFailure(finalPath, GetLastError(), "written");
+    next += written;
+    size -= written;
+  }
+  return success();
+}
+
+Failure NewFile::finish() {
+  // An open file cannot be renamed here; after it is closed it is still ours.
+  const bool stored = FlushFileBuffers(asHandle(handle));
+  DWORD code = stored ? ERROR_SUCCESS : GetLastError();
+  CloseHandle(asHandle(handle));
+  handle = -1;
+  if (stored &&
+      !MoveFileExW(widen(temporaryPath).c_str(), widen(finalPath).c_str(),
+                   MOVEFILE_REPLACE_EXISTING))
+    code = GetLastError();
+  if (code == ERROR_SUCCESS)
+    return success();
+  DeleteFileW(widen(temporaryPath).c_str());
+  return systemFailure(finalPath, code, "written");
 }
 
 Failure listFiles(const std::string &directory, const std::string &extension,

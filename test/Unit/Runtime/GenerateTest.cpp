@@ -109,8 +109,8 @@ TEST(Generate, PromptLongerThanTheContext) {
   EXPECT_EQ(fake.status, PICOLLM_CONTEXT_FULL);
   EXPECT_STREQ(fake.error.message,
                "the prompt has 9 tokens, but 8 of the context's 8 positions "
-               "are free; shorten it, reset the session or create one with a "
-               "longer context");
+               "are free; shorten it or create a session with a longer "
+               "context");
   EXPECT_EQ(picollm_session_position(fake.session), 0);
 }
 
