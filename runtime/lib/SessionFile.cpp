@@ -91,12 +91,15 @@ static Failure checkHeader(const Header &header,
     return {PICOLLM_DAMAGED_FILE,
             path + ": is not a saved session: it does not begin "
                    "with " PICOLLM_SESSION_FILE_MAGIC};
-  if (header.version != PICOLLM_SESSION_FILE_VERSION ||
-      header.header_bytes != sizeof(Header))
+  if (header.version != PICOLLM_SESSION_FILE_VERSION)
     return mismatch(path + ": has format version " +
                     std::to_string(header.version) + ", this runtime reads " +
                     std::to_string(PICOLLM_SESSION_FILE_VERSION) +
                     "; start the conversation again");
+  if (header.header_bytes != sizeof(Header))
+    return damaged(path + ": its header is damaged: it claims " +
+                   std::to_string(header.header_bytes) + " bytes, expected " +
+                   std::to_string(sizeof(Header)));
   if (header.file_bytes != fileBytes)
     return damaged(
         path + ": " +

@@ -7,7 +7,11 @@
 #define FAKE_CPU_FEATURES ""
 #endif
 
-#define HEAD_SIZE 8
+/* Each position has 8 numbers in the KV cache: keys and values of 2 layers with
+ * a head of 2. */
+#define NUMBERS 8
+#define LAYERS 2
+#define HEAD_SIZE 2
 #define HEADER_BYTES 4096
 
 /* Python: hashlib.sha256(bytes(i * 37 % 251 for i in range(4096))) */
@@ -24,45 +28,51 @@ static uint32_t mix(uint32_t a, uint32_t b) {
 }
 
 static uint64_t kvBytes(int64_t context) {
-  return (uint64_t)context * HEAD_SIZE * 2 * sizeof(uint16_t);
+  return (uint64_t)context * NUMBERS * sizeof(uint16_t);
+}
+
+/* Number d of a position in a cache [2][layer][context][head size]. */
+static uint16_t *cached(const picollm_step_arguments *a, int64_t position,
+                        int d) {
+  return a->kv + (d / HEAD_SIZE * a->context + position) * HEAD_SIZE +
+         d % HEAD_SIZE;
 }
 
 /* A sum per token and dimension, then a line per thread. */
 static uint64_t scratchBytes(int64_t tokens, int32_t threads) {
-  return (uint64_t)tokens * HEAD_SIZE * sizeof(uint32_t) +
-         (uint64_t)threads * 64;
+  return (uint64_t)tokens * NUMBERS * sizeof(uint32_t) + (uint64_t)threads * 64;
 }
 
 static void mixingStep(const picollm_step_arguments *a, int32_t thread,
                        int32_t threads) {
   uint32_t *sums = (uint32_t *)a->scratch;
   uint8_t *line =
-      a->scratch + a->token_count * HEAD_SIZE * sizeof(uint32_t) + thread * 64;
+      a->scratch + a->token_count * NUMBERS * sizeof(uint32_t) + thread * 64;
   const uint8_t *content = a->weights + HEADER_BYTES;
   for (int i = 0; i < 64; ++i)
     line[i] = (uint8_t)thread;
   /* Tokens are dealt to the threads. */
   for (int64_t t = thread; t < a->token_count; t += threads)
-    for (int d = 0; d < HEAD_SIZE; ++d)
-      a->kv[(a->position + t) * HEAD_SIZE + d] = (uint16_t)mix(
+    for (int d = 0; d < NUMBERS; ++d)
+      *cached(a, a->position + t, d) = (uint16_t)mix(
           (uint32_t)a->tokens[t] + content[(a->tokens[t] * 8 + d) % 4096],
-          (uint32_t)(a->position + t) * HEAD_SIZE + (uint32_t)d);
+          (uint32_t)(a->position + t) * NUMBERS + (uint32_t)d);
   a->wait(a->barrier);
   /* Dimensions are dealt: each needs the tokens of all threads. */
   for (int64_t t = 0; t < a->token_count; ++t)
-    for (int d = thread; d < HEAD_SIZE; d += threads) {
+    for (int d = thread; d < NUMBERS; d += threads) {
       uint32_t sum = 0;
       for (int64_t p = 0; p <= a->position + t; ++p)
-        sum = mix(sum, a->kv[p * HEAD_SIZE + d]);
-      sums[t * HEAD_SIZE + d] = sum;
+        sum = mix(sum, *cached(a, p, d));
+      sums[t * NUMBERS + d] = sum;
     }
   a->wait(a->barrier);
   /* Logits are dealt: each needs the dimensions of all threads. */
   for (int64_t t = a->logits_begin; t < a->token_count; ++t)
     for (int v = thread; v < FAKE_VOCABULARY; v += threads) {
       uint32_t sum = (uint32_t)v;
-      for (int d = 0; d < HEAD_SIZE; ++d)
-        sum = mix(sum, sums[t * HEAD_SIZE + d]);
+      for (int d = 0; d < NUMBERS; ++d)
+        sum = mix(sum, sums[t * NUMBERS + d]);
       a->logits[(t - a->logits_begin) * FAKE_VOCABULARY + v] =
           (float)(sum >> 8) * (8.0f / 16777216.0f) - 4.0f;
     }
@@ -91,8 +101,8 @@ static const picollm_compiled_model fake = {FAKE_ABI_VERSION,
                                             HEADER_BYTES + FAKE_CONTENT_BYTES,
                                             FAKE_VOCABULARY,
                                             FAKE_CONTEXT,
-                                            1,
-                                            HEAD_SIZE,
+                                            LAYERS,
+                                            NUMBERS,
                                             1,
                                             HEAD_SIZE,
                                             kvBytes,
@@ -109,8 +119,8 @@ static const picollm_compiled_model counting = {PICOLLM_ABI_VERSION,
                                                     FAKE_CONTENT_BYTES,
                                                 FAKE_VOCABULARY,
                                                 FAKE_CONTEXT,
-                                                1,
-                                                HEAD_SIZE,
+                                                LAYERS,
+                                                NUMBERS,
                                                 1,
                                                 HEAD_SIZE,
                                                 kvBytes,

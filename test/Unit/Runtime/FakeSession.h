@@ -47,6 +47,23 @@ public:
     return text;
   }
 
+  /// Of one more token, which is appended to the context: they depend on all
+  /// of it.
+  std::vector<float> logitsOf(int32_t token) {
+    std::vector<float> logits(FAKE_VOCABULARY);
+    EXPECT_EQ(picollm_forward(session, &token, 1, 0, logits.data(), &error),
+              PICOLLM_OK)
+        << error.message;
+    return logits;
+  }
+
+  std::vector<int32_t> tokens() const {
+    std::vector<int32_t> all(picollm_session_tokens(session, nullptr, 0));
+    EXPECT_EQ(picollm_session_tokens(session, all.data(), all.size()),
+              all.size());
+    return all;
+  }
+
   std::vector<CacheLine> weights;
   std::string tokenizer;
   picollm_model *model = nullptr;
@@ -55,6 +72,13 @@ public:
   picollm_error error = {};
   picollm_generate_result result = {};
 };
+
+inline std::vector<int32_t> bytesOf(const std::string &text) {
+  std::vector<int32_t> tokens;
+  for (char byte : text)
+    tokens.push_back(uint8_t(byte));
+  return tokens;
+}
 
 inline picollm_generate_options maxTokens(int64_t count) {
   picollm_generate_options options = {};

@@ -65,10 +65,10 @@ TEST_F(Load, GoodModelAnswersWhatItIs) {
   EXPECT_STREQ(picollm_model_cpu_features(model), "");
   EXPECT_EQ(picollm_model_context(model), FAKE_CONTEXT);
   EXPECT_EQ(picollm_model_vocabulary(model), FAKE_VOCABULARY);
-  EXPECT_EQ(picollm_model_layers(model), 1);
+  EXPECT_EQ(picollm_model_layers(model), 2);
   EXPECT_EQ(picollm_model_embedding(model), 8);
   EXPECT_EQ(picollm_model_weights_bytes(model), 4096u + FAKE_CONTENT_BYTES);
-  EXPECT_EQ(picollm_model_kv_bytes(model, 10), 10u * 8 * 2 * 2);
+  EXPECT_EQ(picollm_model_kv_bytes(model, 10), 10u * 8 * 2);
   picollm_model_free(model);
 }
 

@@ -138,6 +138,48 @@ TEST(Sampler, TopPCountsWithinTopK) {
   EXPECT_EQ(count(options, fourTokens, 500)[1], 500);
 }
 
+TEST(Sampler, PenaltiesCountWhatWasTaken) {
+  const std::vector<float> logits = {2, 1.5, 1.25, -infinity};
+  auto take = [&](double presence, double frequency) {
+    SamplerOptions options;
+    options.presencePenalty = presence;
+    options.frequencyPenalty = frequency;
+    Sampler sampler(options);
+    std::vector<int32_t> taken;
+    for (int i = 0; i < 6; ++i) {
+      taken.push_back(sampler.pick(logits.data(), logits.size()));
+      sampler.count(taken.back());
+    }
+    return taken;
+  };
+  using Tokens = std::vector<int32_t>;
+  EXPECT_EQ(take(0, 0), (Tokens{0, 0, 0, 0, 0, 0}));
+  // 2 1.5 1.25; then each has lost 1 once.
+  EXPECT_EQ(take(1, 0), (Tokens{0, 1, 2, 0, 0, 0}));
+  // 2 1.5 1.25; 1 1.5 1.25; 1 .5 1.25; 1 .5 .25; 0 .5 .25; 0 -.5 .25
+  EXPECT_EQ(take(0, 1), (Tokens{0, 1, 2, 0, 1, 2}));
+  // 2 1.5 1.25; 0.25 1.5 1.25; .25 -.25 1.25; .25 -.25 -.5; -.75 ...
+  EXPECT_EQ(take(0.75, 1), (Tokens{0, 1, 2, 0, 1, 2}));
+  // A negative penalty is a reward.
+  EXPECT_EQ(take(-1, 0), (Tokens{0, 0, 0, 0, 0, 0}));
+  // Beyond all floats the others come first, and still a token is given.
+  EXPECT_EQ(take(1e308, 1e308), (Tokens{0, 1, 2, 0, 0, 0}));
+  EXPECT_EQ(take(-1e308, -1e308), (Tokens{0, 0, 0, 0, 0, 0}));
+}
+
+TEST(Sampler, PenaltiesChangeProbabilitiesBeforeTheTemperature) {
+  SamplerOptions options;
+  options.temperature = 2;
+  options.presencePenalty = 2;
+  const std::vector<float> logits = {3, 1};
+  Sampler sampler(options);
+  sampler.count(0); // now both have 1
+  int first = 0;
+  for (int i = 0; i < 4000; ++i)
+    first += sampler.pick(logits.data(), logits.size()) == 0;
+  EXPECT_NEAR(first, 2000, 4 * std::sqrt(1000.0));
+}
+
 TEST(Sampler, TheSeedDecides) {
   auto draw = [](uint64_t seed) {
     SamplerOptions options;

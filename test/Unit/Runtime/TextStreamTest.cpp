@@ -77,3 +77,54 @@ TEST(TextStream, AStopStringIsFoundByteByByte) {
   EXPECT_TRUE(stream.isStopped());
   EXPECT_EQ(got, "caf\xc3\xa9 ");
 }
+
+// Whatever the cuts, the same text, end and string: here all 2^9 ways.
+TEST(TextStream, StopStringsDoNotDependOnHowTheBytesAreCut) {
+  struct Case {
+    std::vector<std::string> stop;
+    std::string text; // without the stop string
+    size_t index;
+    std::string kept;
+  };
+  const std::string bytes = "xab\xc3\xa4"
+                            "cdcde";
+  for (const Case &c : {Case{{"cdcd", "dc"},
+                             "xab\xc3\xa4"
+                             "c",
+                             1,
+                             "xab\xc3\xa4"
+                             "cdc"},
+                        Case{{"dc", "cdc"},
+                             "xab\xc3\xa4",
+                             1,
+                             "xab\xc3\xa4"
+                             "cdc"},
+                        Case{{"b\xc3\xa4", "e"}, "xa", 0, "xab\xc3\xa4"},
+                        Case{{"cde", "never"},
+                             "xab\xc3\xa4"
+                             "cd",
+                             0,
+                             bytes},
+                        Case{{"cd", "cdc"},
+                             "xab\xc3\xa4",
+                             0,
+                             "xab\xc3\xa4"
+                             "cd"}})
+    for (bool keep : {false, true})
+      for (unsigned cuts = 0; cuts < 1u << (bytes.size() - 1); ++cuts) {
+        TextStream stream(c.stop, keep);
+        std::string text;
+        for (size_t i = 0; i < bytes.size();) {
+          size_t end = i + 1;
+          while (end < bytes.size() && !((cuts >> (end - 1)) & 1))
+            ++end;
+          stream.append(bytes.substr(i, end - i));
+          text += stream.take();
+          i = end;
+        }
+        text += stream.takeRest();
+        ASSERT_TRUE(stream.isStopped());
+        ASSERT_EQ(stream.getStopIndex(), c.index) << c.stop[0] << " " << cuts;
+        ASSERT_EQ(text, keep ? c.kept : c.text) << c.stop[0] << " " << cuts;
+      }
+}
