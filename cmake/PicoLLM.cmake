@@ -19,13 +19,16 @@ function(picollm_add_mlir_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
 endfunction()
 
-# picollm_add_tool(name source... [LINK target...]): built into build/bin.
+# picollm_add_tool(name source... [LINK target...]): built into build/bin, and
+# installed. LLVM stays where it is: the installed tool names its folder.
 function(picollm_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   set_target_properties(${name} PROPERTIES
-    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
+    INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS ${name})
 endfunction()
 
 # picollm_add_unittest(Name source... [LINK target...]): a GoogleTest program;

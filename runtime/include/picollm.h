@@ -30,6 +30,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__) && !defined(_WIN32)
+#pragma GCC visibility push(default)
+#endif
 
 /* A compiled model: its code, its weights (mapped) and its tokenizer. */
 typedef struct picollm_model picollm_model;
@@ -84,13 +87,21 @@ picollm_status picollm_model_load(const char *directory,
 
 struct picollm_compiled_model; /* picollm/abi.h */
 
-/* As picollm_model_load for a model whose library is linked into the program
- * and whose files are in memory: `compiled` is what picollm_<name>_model()
- * returns, `weights` (64-byte aligned) the bytes of its weight file,
- * `tokenizer` the bytes of its tokenizer file. The caller keeps ownership of
- * all three and keeps them unchanged until the model is freed. `tokenizer`
- * may be NULL: then nothing that takes or gives text works, and tokens are
- * still run by picollm_forward. */
+/* As picollm_model_load for a model whose library is linked into the program:
+ * `compiled` is what picollm_<name>_model() returns, and `directory` holds
+ * <name>.weights and <name>.tokenizer. */
+picollm_status
+picollm_model_load_compiled(const struct picollm_compiled_model *compiled,
+                            const char *directory,
+                            const picollm_model_options *options,
+                            picollm_model **model, picollm_error *error);
+
+/* As picollm_model_load_compiled for files that are in memory: `compiled` is
+ * what picollm_<name>_model() returns, `weights` (64-byte aligned) the bytes of
+ * its weight file, `tokenizer` the bytes of its tokenizer file. The caller
+ * keeps ownership of all three and keeps them unchanged until the model is
+ * freed. `tokenizer` may be NULL: then nothing that takes or gives text works,
+ * and tokens are still run by picollm_forward. */
 picollm_status
 picollm_model_from_compiled(const struct picollm_compiled_model *compiled,
                             const void *weights, size_t weights_bytes,
@@ -393,6 +404,9 @@ picollm_chat(picollm_session *session, const picollm_message *messages,
              picollm_stream stream, void *user, picollm_generate_result *result,
              picollm_error *error);
 
+#if defined(__GNUC__) && !defined(_WIN32)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

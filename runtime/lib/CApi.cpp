@@ -98,6 +98,18 @@ picollm_status picollm_model_load(const char *directory,
 }
 
 picollm_status
+picollm_model_load_compiled(const picollm_compiled_model *compiled,
+                            const char *directory,
+                            const picollm_model_options *options,
+                            picollm_model **model, picollm_error *error) {
+  return makeModel(options, model, error, [&](picollm_model &made) {
+    if (!compiled || !directory)
+      return isNull(compiled ? "directory" : "compiled");
+    return made.loadFiles(compiled, directory);
+  });
+}
+
+picollm_status
 picollm_model_from_compiled(const picollm_compiled_model *compiled,
                             const void *weights, size_t weights_bytes,
                             const void *tokenizer, size_t tokenizer_bytes,

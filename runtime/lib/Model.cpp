@@ -8,6 +8,7 @@
 
 using namespace picollm::runtime;
 
+static const std::string weightsExtension = ".weights";
 static const char *const compileAgain = "; compile the model again";
 
 static Failure damaged(const std::string &what) {
@@ -193,10 +194,39 @@ Failure picollm_model::bind(const picollm_compiled_model *compiledModel,
   return openTokenizer(tokenizerData, tokenizerSize);
 }
 
+Failure picollm_model::openFiles(const std::string &directory,
+                                 const std::string &name) {
+  weightsName = directory + "/" + name + weightsExtension;
+  tokenizerName = directory + "/" + name + ".tokenizer";
+  if (Failure failure = weightFile.open(weightsName))
+    return failure;
+  weights = weightFile.data();
+  weightsBytes = weightFile.size();
+  if (Failure failure = checkWeightHeader())
+    return failure;
+  if (Failure failure = tokenizerFile.open(tokenizerName))
+    return failure;
+  if (tokenizerFile.size() == 0)
+    return damaged(tokenizerName + ": is empty");
+  return success();
+}
+
+Failure picollm_model::loadFiles(const picollm_compiled_model *compiledModel,
+                                 const std::string &directory) {
+  compiled = compiledModel;
+  // Before its name is read.
+  if (Failure failure = checkCompiled())
+    return failure;
+  libraryName += " '" + std::string(compiled->name) + "'";
+  if (Failure failure = openFiles(directory, compiled->name))
+    return failure;
+  return bind(compiled, weights, weightsBytes, tokenizerFile.data(),
+              tokenizerFile.size());
+}
+
 Failure picollm_model::load(const std::string &directory) {
-  static const std::string extension = ".weights";
   std::vector<std::string> found;
-  if (Failure failure = listFiles(directory, extension, found))
+  if (Failure failure = listFiles(directory, weightsExtension, found))
     return failure;
   if (found.empty())
     return {PICOLLM_NOT_FOUND,
@@ -207,22 +237,11 @@ Failure picollm_model::load(const std::string &directory) {
             directory + ": holds several models: " + joined(found) +
                 "; give each its own folder"};
   const std::string name =
-      found[0].substr(0, found[0].size() - extension.size());
-  const std::string base = directory + "/";
-  weightsName = base + found[0];
-  libraryName = base + libraryFileName(name);
-  tokenizerName = base + name + ".tokenizer";
-  if (Failure failure = weightFile.open(weightsName))
-    return failure;
+      found[0].substr(0, found[0].size() - weightsExtension.size());
   // Before the library, whose code runs when it is loaded.
-  weights = weightFile.data();
-  weightsBytes = weightFile.size();
-  if (Failure failure = checkWeightHeader())
+  if (Failure failure = openFiles(directory, name))
     return failure;
-  if (Failure failure = tokenizerFile.open(tokenizerName))
-    return failure;
-  if (tokenizerFile.size() == 0)
-    return damaged(tokenizerName + ": is empty");
+  libraryName = directory + "/" + libraryFileName(name);
   if (Failure failure = openLibrary(libraryName, name))
     return failure;
   return bind(compiled, weights, weightsBytes, tokenizerFile.data(),

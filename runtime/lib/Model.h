@@ -13,6 +13,9 @@ struct picollm_model {
 
   /// Loads <name>.weights, the library and <name>.tokenizer of a folder.
   Failure load(const std::string &directory);
+  /// Loads the weights and the tokenizer of a library that is in the process.
+  Failure loadFiles(const picollm_compiled_model *compiledModel,
+                    const std::string &directory);
   /// Takes what the caller owns; `tokenizerData` may be null.
   Failure bind(const picollm_compiled_model *compiledModel, const void *data,
                size_t size, const void *tokenizerData, size_t tokenizerSize);
@@ -34,6 +37,7 @@ private:
   Failure checkCompiled() const;
   Failure checkBelongTogether() const;
   Failure chooseVariant();
+  Failure openFiles(const std::string &directory, const std::string &name);
   Failure openTokenizer(const void *data, size_t size);
   Failure openLibrary(const std::string &path, const std::string &name);
 

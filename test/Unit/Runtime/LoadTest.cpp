@@ -276,3 +276,43 @@ TEST_F(Load, TokenizerLargerThanTheVocabulary) {
             std::string::npos)
       << error.message;
 }
+
+TEST_F(Load, LinkedLibraryTakesItsFilesFromAFolder) {
+  auto loadCompiled = [](const picollm_compiled_model *compiled,
+                         const char *folder) -> Answer {
+    picollm_error error = {};
+    picollm_model_options options = {};
+    options.verify = 1;
+    picollm_model *model = nullptr;
+    const picollm_status status =
+        picollm_model_load_compiled(compiled, folder, &options, &model, &error);
+    if (!status) {
+      size_t count = 0;
+      EXPECT_EQ(
+          picollm_tokenize(model, "two", 3, 0, 0, nullptr, 0, &count, nullptr),
+          PICOLLM_OK);
+      EXPECT_EQ(count, 3u);
+    }
+    picollm_model_free(model);
+    return {status, error.message};
+  };
+  const std::string folder = fakeModelFolder();
+  // Another model's weights beside it do not matter.
+  writeFile(folder + "/other.weights", "", 0);
+  EXPECT_EQ(loadCompiled(picollm_fake_model(), folder.c_str()).status,
+            PICOLLM_OK);
+  EXPECT_ANSWER(loadCompiled(picollm_counting_model(), folder.c_str()),
+                PICOLLM_NOT_FOUND, "counting.weights: cannot be read");
+  picollm_compiled_model changed = *picollm_fake_model();
+  changed.abi_version = 2;
+  EXPECT_ANSWER(loadCompiled(&changed, folder.c_str()), PICOLLM_MISMATCH,
+                "ABI version");
+  changed = *picollm_fake_model();
+  changed.build_id[0] ^= 1;
+  EXPECT_ANSWER(loadCompiled(&changed, folder.c_str()), PICOLLM_MISMATCH,
+                "compiled model 'fake' and ");
+  EXPECT_ANSWER(loadCompiled(nullptr, folder.c_str()), PICOLLM_INVALID_ARGUMENT,
+                "compiled: must not be null");
+  EXPECT_ANSWER(loadCompiled(picollm_fake_model(), nullptr),
+                PICOLLM_INVALID_ARGUMENT, "directory: must not be null");
+}

@@ -1,0 +1,35 @@
+# exports_of(library): its dynamic symbols, in `exported`.
+function(exports_of library)
+  run(nm -D --defined-only --format=posix ${library})
+  string(REGEX REPLACE "([^ \n]+) [^\n]*\n" "\\1;" exported "${output}")
+  list(REMOVE_ITEM exported "")
+  set(exported ${exported} PARENT_SCOPE)
+endfunction()
+
+# The functions that picollm.h declares, in `declared`: what is left of it
+# without comments and types (callbacks are types), and stands before a "(".
+function(functions_of_the_header)
+  file(READ ${SOURCE}/runtime/include/picollm.h header)
+  string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" header "${header}")
+  string(REGEX REPLACE "typedef[^;{]*({[^}]*})?[^;]*;" "" header "${header}")
+  string(REGEX MATCHALL "picollm_[a-z0-9_]+\\(" declared "${header}")
+  list(TRANSFORM declared REPLACE "\\(" "")
+  list(REMOVE_DUPLICATES declared)
+  list(LENGTH declared count)
+  if(count LESS 20)
+    message(FATAL_ERROR "picollm.h: found only ${declared}")
+  endif()
+  set(declared ${declared} PARENT_SCOPE)
+endfunction()
+
+# The library exports functions of picollm.h and those given, nothing else.
+function(expect_exports library)
+  exports_of(${library})
+  functions_of_the_header()
+  list(APPEND declared ${ARGN})
+  foreach(symbol IN LISTS exported)
+    if(NOT symbol IN_LIST declared)
+      message(FATAL_ERROR "${library} exports ${symbol}")
+    endif()
+  endforeach()
+endfunction()
