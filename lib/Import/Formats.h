@@ -10,6 +10,11 @@ namespace picollm {
 bool isGGUF(llvm::StringRef start);
 llvm::Expected<std::unique_ptr<ModelFile>> openGGUFModel(llvm::StringRef path);
 
+/// Whether the folder has a config.json.
+bool isHuggingFaceFolder(llvm::StringRef path);
+llvm::Expected<std::unique_ptr<ModelFile>>
+openHuggingFaceModel(llvm::StringRef path);
+
 } // namespace picollm
 
 #endif // PICOLLM_LIB_IMPORT_FORMATS_H

@@ -2,8 +2,8 @@
 
 #include "GGUFTokenizer.h"
 #include "Quote.h"
+#include "TurnEnds.h"
 #include "picollm/Import/GGUF.h"
-#include "llvm/ADT/STLExtras.h"
 
 using namespace picollm;
 using llvm::Expected;
@@ -28,7 +28,6 @@ private:
   std::string readString(StringRef key);
   std::optional<bool> readBool(StringRef key);
   std::optional<uint32_t> readToken(StringRef key);
-  std::optional<uint32_t> findControl(llvm::ArrayRef<StringRef> spellings);
   void fail(const Twine &message) {
     if (error.empty())
       error = (file.path() + ": " + message).str();
@@ -133,15 +132,6 @@ void TokenizerReader::readMerges() {
   }
 }
 
-std::optional<uint32_t>
-TokenizerReader::findControl(llvm::ArrayRef<StringRef> spellings) {
-  for (StringRef spelling : spellings)
-    for (size_t i = 0; i < data.tokens.size(); ++i)
-      if (data.types[i] == TokenType::Control && data.tokens[i] == spelling)
-        return uint32_t(i);
-  return std::nullopt;
-}
-
 void TokenizerReader::readSpecialTokens() {
   data.bos = readToken("tokenizer.ggml.bos_token_id");
   data.eos = readToken("tokenizer.ggml.eos_token_id");
@@ -149,12 +139,7 @@ void TokenizerReader::readSpecialTokens() {
   data.eom = readToken("tokenizer.ggml.eom_token_id");
   data.unknown = readToken("tokenizer.ggml.unknown_token_id");
   data.padding = readToken("tokenizer.ggml.padding_token_id");
-  // Many files do not name the end of a turn; its spelling tells.
-  if (!data.eot)
-    data.eot = findControl({"<|eot_id|>", "<|im_end|>", "<|end|>",
-                            "<end_of_turn>", "<|end_of_turn|>"});
-  if (!data.eom)
-    data.eom = findControl({"<|eom_id|>"});
+  nameTurnEnds(data);
   data.addBos = readBool("tokenizer.ggml.add_bos_token");
   data.addEos = readBool("tokenizer.ggml.add_eos_token");
 }

@@ -62,14 +62,15 @@ FlatSymbolRefAttr ModelAssembler::declare(StringRef name, int64_t rows,
   auto symbol = FlatSymbolRefAttr::get(builder.getContext(), name);
   std::optional<WeightSource> source = file.findTensor(name);
   if (!source) {
-    fail("tensor " + quote(name) +
+    fail("tensor " + quote(file.nameInFile(name)) +
          " is missing; the file is not a complete model");
     return symbol;
   }
   if (source->rows != rows || source->columns != columns) {
-    fail("tensor " + quote(name) + " has " + Twine(source->rows) + " x " +
-         Twine(source->columns) + " elements, expected " + Twine(rows) + " x " +
-         Twine(columns) + " by the file's metadata");
+    fail("tensor " + quote(file.nameInFile(name)) + " has " +
+         Twine(source->rows) + " x " + Twine(source->columns) +
+         " elements, expected " + Twine(rows) + " x " + Twine(columns) +
+         " by the file's metadata");
     return symbol;
   }
   if (!used.insert(name).second)
@@ -105,7 +106,7 @@ FlatSymbolRefAttr ModelAssembler::vector(StringRef name, int64_t size) {
 }
 
 model::RotationAttr ModelAssembler::rotation() {
-  std::vector<float> factors;
+  std::vector<float> factors = model.rotary.factors;
   if (std::optional<WeightSource> source =
           file.findTensor("rope_freqs.weight")) {
     used.insert(source->name);
@@ -207,8 +208,9 @@ void ModelAssembler::checkUnusedTensors() {
     StringRef reason = "";
     if (StringRef(name).ends_with(".bias"))
       reason = ": biases are not supported";
-    return fail("tensor " + quote(name) + " is not part of a model of the '" +
-                file.architecture() + "' family as it is supported" + reason);
+    return fail("tensor " + quote(file.nameInFile(name)) +
+                " is not part of a model of the '" + file.architecture() +
+                "' family as it is supported" + reason);
   }
 }
 

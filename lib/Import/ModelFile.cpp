@@ -29,9 +29,15 @@ Expected<std::unique_ptr<ModelFile>> picollm::openModelFile(StringRef path) {
   if (std::error_code error = llvm::sys::fs::status(path, status))
     return createStringError(error,
                              path + ": cannot be read: " + error.message());
+  if (llvm::sys::fs::is_directory(status) && isHuggingFaceFolder(path))
+    return openHuggingFaceModel(path);
   if (!llvm::sys::fs::is_regular_file(status))
-    return createStringError(path + ": is not a file; expected a model as a "
-                                    "GGUF file");
+    return createStringError(path + ": is neither a file nor a folder with "
+                                    "config.json; expected a model as a GGUF "
+                                    "file or a Hugging Face folder");
+  if (path.ends_with(".safetensors"))
+    return createStringError(path + ": holds only tensors; give the folder in "
+                                    "which it lies, with config.json");
   auto start = llvm::MemoryBuffer::getFileSlice(
       path, std::min<uint64_t>(status.getSize(), 16), 0);
   if (!start)
@@ -46,5 +52,5 @@ Expected<std::unique_ptr<ModelFile>> picollm::openModelFile(StringRef path) {
   return createStringError(path +
                            ": is not a model file of a known format; "
                            "known: " +
-                           known);
+                           known + ", and folders of Hugging Face");
 }

@@ -29,6 +29,10 @@ struct NfaState {
 
 class Nfa {
 public:
+  /// Patterns come from files, and repetitions in repetitions multiply. Real
+  /// ones have some hundred parts; past the limit building stops.
+  static constexpr size_t maxParts = 1024;
+
   /// `sets` gains the sets of the pattern; they belong to `root`.
   Nfa(const RegexNode &root, std::vector<const icu::UnicodeSet *> &sets)
       : sets(sets) {
@@ -37,6 +41,8 @@ public:
 
   std::vector<NfaState> states;
   unsigned start;
+
+  bool isTooLarge() const { return parts > maxParts; }
 
 private:
   unsigned add(NfaState state) {
@@ -54,6 +60,9 @@ private:
 
   /// The state from which `node` leads to the state `next`.
   unsigned build(const RegexNode &node, unsigned next) {
+    ++parts;
+    if (isTooLarge())
+      return next;
     switch (node.kind) {
     case RegexNode::Kind::Set:
       return add({NfaState::Kind::Consume, next, 0, numberOf(node.set)});
@@ -95,6 +104,7 @@ private:
   }
 
   std::vector<const icu::UnicodeSet *> &sets;
+  size_t parts = 0; ///< nodes built, those that are repeated each time
 };
 
 /// Makes the deterministic states of one pattern.
@@ -192,6 +202,10 @@ picollm::compileSplitter(llvm::ArrayRef<llvm::StringRef> patterns) {
       return root.takeError();
     roots.push_back(std::move(*root));
     automata.emplace_back(*roots.back(), sets);
+    if (automata.back().isTooLarge())
+      return llvm::createStringError(
+          "a pattern of the pre-tokeniser has more than " +
+          llvm::Twine(Nfa::maxParts) + " parts, repetitions written out");
   }
 
   SplitterTables tables;

@@ -6,14 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "PreTokenizers.h"
+#include "picollm/Import/TokenizerData.h"
 
 using namespace picollm;
 
 namespace {
-
-// GPT-2, encoder.py.
-const char gpt2[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+)"
-                    R"(| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 // Every digit alone, before anything else.
 const char digits[] = R"(\p{N})";
@@ -66,17 +63,18 @@ struct Entry {
 const std::vector<Entry> &table() {
   static const std::vector<Entry> entries = {
       {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion"},
-       {{gpt2}, false, false}},
+       {{gpt2Splitter}, false, false}},
       {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone",
         "minerva-7b"},
-       {{digits, gpt2}, false, false}},
+       {{digits, gpt2Splitter}, false, false}},
       {{"llama-bpe", "llama3", "llama-v3", "falcon3"}, {{llama3}, true, true}},
       {{"smaug-bpe", "dbrx"}, {{llama3}, false, false}},
       {{"qwen2", "stablelm2", "deepseek-r1-qwen"}, {{qwen2}, false, false}},
       {{"gpt-4o"}, {{gpt4o}, false, false}},
       {{"tekken"}, {{tekken}, true, true}},
       {{"deepseek-v3"}, {{threeDigits, cjk, deepseekV3}, false, false}},
-      {{"default"}, {{punctuation, gpt2, number, asciiTriple}, false, false}},
+      {{"default"},
+       {{punctuation, gpt2Splitter, number, asciiTriple}, false, false}},
   };
   return entries;
 }

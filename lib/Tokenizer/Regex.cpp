@@ -151,9 +151,14 @@ private:
   }
 
   llvm::Expected<NodePtr> parseGroup(bool caseless) {
+    const unsigned deepest = 64; // each is some calls on the stack
+    if (depth == deepest)
+      return fail("nests groups more than " + llvm::Twine(deepest) + " deep");
     bool outer = ignoreCase;
     ignoreCase = caseless;
+    ++depth;
     auto node = parseAlternation();
+    --depth;
     ignoreCase = outer;
     if (node && !takeIf(")"))
       return fail("lacks a ')'");
@@ -265,6 +270,7 @@ private:
   icu::UnicodeString text;
   int32_t position = 0;
   bool ignoreCase = false;
+  unsigned depth = 0; ///< of groups
 };
 
 } // namespace

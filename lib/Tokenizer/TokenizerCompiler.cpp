@@ -4,6 +4,7 @@
 #include "Automaton.h"
 #include "PreTokenizers.h"
 #include "TokenizerTables.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
@@ -42,6 +43,14 @@ private:
   std::string bytes;
 };
 
+llvm::Expected<PreTokenizer> preTokenizerOf(const TokenizerData &data) {
+  if (!data.preTokenizer.empty())
+    return findPreTokenizer(data.preTokenizer);
+  PreTokenizer result{{}, /*ignoreMerges=*/false, /*addBos=*/false};
+  result.patterns.assign(data.splitters.begin(), data.splitters.end());
+  return result;
+}
+
 llvm::Error checkData(const TokenizerData &data) {
   if (data.model != "gpt2")
     return llvm::createStringError(
@@ -56,9 +65,13 @@ llvm::Error checkData(const TokenizerData &data) {
     return llvm::createStringError(
         "the vocabulary has " + llvm::Twine(data.tokens.size()) +
         " tokens, but kinds of " + llvm::Twine(data.types.size()));
+  llvm::SmallVector<uint32_t> specials(data.ends.begin(), data.ends.end());
   for (std::optional<uint32_t> id : {data.bos, data.eos, data.eot, data.eom})
-    if (id && *id >= data.tokens.size())
-      return llvm::createStringError("special token " + llvm::Twine(*id) +
+    if (id)
+      specials.push_back(*id);
+  for (uint32_t id : specials)
+    if (id >= data.tokens.size())
+      return llvm::createStringError("special token " + llvm::Twine(id) +
                                      " is not in the vocabulary, which has " +
                                      llvm::Twine(data.tokens.size()) +
                                      " tokens");
@@ -93,10 +106,11 @@ llvm::Expected<std::string>
 picollm::compileTokenizer(const TokenizerData &data) {
   if (llvm::Error error = checkData(data))
     return std::move(error);
-  auto preTokenizer = findPreTokenizer(data.preTokenizer);
+  auto preTokenizer = preTokenizerOf(data);
   if (!preTokenizer)
     return preTokenizer.takeError();
-  auto tables = makeTokenizerTables(data, preTokenizer->ignoreMerges);
+  bool ignoreMerges = data.ignoreMerges.value_or(preTokenizer->ignoreMerges);
+  auto tables = makeTokenizerTables(data, ignoreMerges);
   if (!tables)
     return tables.takeError();
   auto splitter = compileSplitter(preTokenizer->patterns);
@@ -113,7 +127,7 @@ picollm::compileTokenizer(const TokenizerData &data) {
     header.flags |= PICOLLM_TOKENIZER_ADD_BOS;
   if (data.eos && data.addEos.value_or(false))
     header.flags |= PICOLLM_TOKENIZER_ADD_EOS;
-  if (preTokenizer->ignoreMerges)
+  if (ignoreMerges)
     header.flags |= PICOLLM_TOKENIZER_IGNORE_MERGES;
   header.bos = data.bos.value_or(PICOLLM_TOKENIZER_NO_TOKEN);
   header.eos = data.eos.value_or(PICOLLM_TOKENIZER_NO_TOKEN);

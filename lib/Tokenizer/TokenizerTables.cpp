@@ -150,6 +150,9 @@ std::vector<uint32_t> findEndTokens(const TokenizerData &data) {
   for (std::optional<uint32_t> id : {data.eos, data.eot, data.eom})
     if (id && !llvm::is_contained(ends, *id))
       ends.push_back(*id);
+  for (uint32_t id : data.ends)
+    if (!llvm::is_contained(ends, id))
+      ends.push_back(id);
   for (auto [id, token] : llvm::enumerate(data.tokens))
     if (data.types[id] == TokenType::Control && endNames.contains(token) &&
         !llvm::is_contained(ends, uint32_t(id)))

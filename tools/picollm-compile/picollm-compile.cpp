@@ -13,9 +13,10 @@ using picollm::Stage;
 
 static cl::OptionCategory category("picollm-compile options");
 
-static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"),
-                                  cl::value_desc("GGUF file"),
-                                  cl::cat(category));
+static cl::opt<std::string>
+    model(cl::Positional, cl::desc("MODEL"),
+          cl::value_desc("GGUF file or Hugging Face folder"),
+          cl::cat(category));
 static cl::opt<std::string>
     output("o",
            cl::desc("Folder to write; replaced if it holds a compiled model"),
@@ -97,6 +98,7 @@ Examples:
   picollm-compile SmolLM2.gguf --bits=4.5 -o smol     host's CPU, smol/libsmol.so
   picollm-compile SmolLM2.gguf --size=60M -o smol     by size of the weight file
   picollm-compile SmolLM2.gguf --bits=3 --calibration=my-texts -o smol
+  picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
   picollm-run smol "The capital of France is"
 )");

@@ -29,7 +29,8 @@ static cl::SubCommand logitsCommand("logits",
 
 static cl::opt<std::string> modelPath(
     cl::Positional, cl::Required,
-    cl::desc("<folder of a compiled model, model file or IR of a model>"),
+    cl::desc("<folder of a compiled model, model file (GGUF), Hugging Face "
+             "folder or IR of a model>"),
     cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
@@ -63,10 +64,11 @@ static cl::list<int> tokenList("tokens", cl::CommaSeparated, cl::OneOrMore,
 static Expected<std::unique_ptr<LanguageModel>> loadModel(int64_t context) {
   if (isCompiledModel(modelPath))
     return loadCompiledModel(modelPath, path, context);
-  if (llvm::sys::fs::is_directory(modelPath))
+  if (llvm::sys::fs::is_directory(modelPath) &&
+      !llvm::sys::fs::exists(modelPath + "/config.json"))
     return llvm::createStringError(
         modelPath + ": folder holds no compiled model; expected the output of "
-                    "picollm-compile or a GGUF file");
+                    "picollm-compile, a GGUF file or a Hugging Face folder");
   return loadInterpretedModel(modelPath, folder);
 }
 
@@ -133,7 +135,8 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv,
       "Evaluates language models: folders that picollm-compile wrote by the "
-      "runtime,\nmodel files and IR (.mlir) by the reference interpreter\n");
+      "runtime,\nmodels (GGUF files, Hugging Face folders) and IR (.mlir) by "
+      "the reference interpreter\n");
   setThreadCount(threads);
   if (quiet)
     Progress::disable();

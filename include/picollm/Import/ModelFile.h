@@ -25,8 +25,8 @@ enum class RotaryScaling {
   YaRN,   ///< Peng et al., arXiv 2309.00071
 };
 
-/// Parameters of rotary embeddings. Tables of factors per frequency (Llama 3)
-/// are the tensor "rope_freqs.weight".
+/// Parameters of rotary embeddings. A table of factors per frequency (Llama 3)
+/// is in `factors` or, in GGUF, the tensor "rope_freqs.weight".
 struct RotaryDescription {
   int64_t dimensions = 0; ///< rotated elements of a head
   double base = 10000;
@@ -36,6 +36,9 @@ struct RotaryDescription {
   double betaFast = 32;        ///< YaRN: rotations above which nothing changes
   double betaSlow = 1;         ///< YaRN: rotations below which all is stretched
   int64_t originalContext = 0; ///< YaRN: the context before stretching
+  /// What each of the dimensions / 2 frequencies is divided by, positive;
+  /// empty: 1.
+  std::vector<float> factors;
   /// The rows of q and k of each head are interleaved pairs (GGUF's Llama)
   /// rather than halves; see picollm.weight.
   bool interleaved = false;
@@ -78,9 +81,14 @@ public:
   virtual std::optional<WeightSource>
   findTensor(llvm::StringRef name) const = 0;
   virtual std::vector<std::string> tensorNames() const = 0;
+  /// What the file itself calls a tensor, for messages.
+  virtual std::string nameInFile(llvm::StringRef name) const {
+    return name.str();
+  }
 };
 
-/// Opens a model file of any known format. Errors are one sentence.
+/// Opens a model file of any known format, or a folder of Hugging Face
+/// (config.json, safetensors). Errors are one sentence.
 llvm::Expected<std::unique_ptr<ModelFile>> openModelFile(llvm::StringRef path);
 
 } // namespace picollm

@@ -21,11 +21,22 @@ enum class TokenType : uint8_t {
   Byte = 6,
 };
 
+/// The splitter of GPT-2 (encoder.py), which later models share.
+constexpr char gpt2Splitter[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+)"
+                                R"(| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
 /// A tokenizer as its model file holds it, independent of the file format.
 /// Strings are bytes that need not be valid UTF-8.
 struct TokenizerData {
   std::string model;        ///< "gpt2": byte-level BPE; "llama": SentencePiece
   std::string preTokenizer; ///< "smollm", "llama-bpe"; "default" if not named
+
+  /// Where preTokenizer is empty: the patterns that split a text, each the
+  /// pieces of the one before it. The syntax is that of lib/Tokenizer/Regex.h.
+  std::vector<std::string> splitters;
+  /// Whether a piece that is a token as a whole is not merged from its bytes;
+  /// where the file is silent, the pre-tokeniser decides.
+  std::optional<bool> ignoreMerges;
 
   /// Indexed by token id. Byte-level BPE spells them in its byte alphabet
   /// (a space is U+0120), as the vocabulary of the file does.
@@ -38,6 +49,7 @@ struct TokenizerData {
 
   /// Ids are below tokens.size().
   std::optional<uint32_t> bos, eos, eot, eom, unknown, padding;
+  std::vector<uint32_t> ends; ///< more tokens after which generation stops
 
   /// Whether a text starts with bos and ends with eos; where the file is
   /// silent, the pre-tokeniser decides (llama-bpe adds bos).

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Makes small random Llama models (GGUF) and their golden logits beside this
-file. The logits come from Hugging Face transformers in float32, on the weights
-as the file's encodings hold them; it shares no code with picollm.
+"""Makes small random Llama models (GGUF, some also as Hugging Face folders) and
+their golden logits beside this file. The logits come from Hugging Face
+transformers in float32, on the weights as the file's encodings hold them; it
+shares no code with picollm. The folders are what transformers itself saves; it
+loads them again and has to get the same logits.
 
     python3 -m venv venv
     venv/bin/pip install gguf==0.19.0 transformers torch
     venv/bin/python make.py
 
 <name>.gguf   the model with a byte-level BPE tokenizer of 320 tokens
+<name>/       the same model as a folder: config.json, safetensors, tokenizer
 <name>.json   "prompt": text and its ids; "logits_positions": the positions
               whose logits are kept; "greedy": the ids that greedy decoding
               appends to the prompt; "gap": the least distance between the best
@@ -17,6 +20,7 @@ as the file's encodings hold them; it shares no code with picollm.
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import gguf
 import numpy as np
@@ -48,7 +52,10 @@ SENTENCES = [
 @dataclasses.dataclass
 class Model:
     """One configuration. `encodings` maps the end of a tensor's name to its
-    encoding; the first match counts, norms are always F32."""
+    encoding; the first match counts, norms are F32. `folder`: the model is also
+    written as a folder, of one encoding; then `half_norms` tells whether norms
+    are rounded to it, as published models are, or stay F32. `shard`: the largest
+    size of a file of weights."""
 
     name: str
     encodings: list
@@ -65,6 +72,9 @@ class Model:
     epsilon: float = 1e-5
     prompt: str = "The model reads every token."
     seed: int = 1
+    folder: bool = False
+    half_norms: bool = False
+    shard: str = "1GB"
 
     def encoding(self, tensor):
         for end, encoding in self.encodings:
@@ -73,15 +83,18 @@ class Model:
         raise KeyError(tensor)
 
 
+TORCH_TYPES = {Encoding.F32: torch.float32, Encoding.F16: torch.float16,
+               Encoding.BF16: torch.bfloat16}
 LONG_PROMPT = " ".join(SENTENCES * 3)
 LLAMA3_ROPE = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0,
                    high_freq_factor=4.0, original_max_position_embeddings=64)
 MODELS = [
     # Grouped queries, tied head, head size 16.
-    Model("gqa-tied-f32", [("", Encoding.F32)]),
+    Model("gqa-tied-f32", [("", Encoding.F32)], folder=True),
     # One KV head per head, untied head, head size 32.
     Model("mha-untied-f16", [("", Encoding.F16)], heads=2, kv_heads=2,
-          head_size=32, feed_forward=160, tied=False, seed=2),
+          head_size=32, feed_forward=160, tied=False, seed=2, folder=True,
+          shard="100KB"),
     # Llama 3's rotation, a base that is not the default, three layers, and a
     # prompt that is longer than a piece of attention.
     Model("gqa-llama3-rope-q8_0", [("", Encoding.Q8_0)], hidden=96, heads=6,
@@ -99,6 +112,20 @@ MODELS = [
            ("attn_v.weight", Encoding.BF16), ("", Encoding.Q4_1)],
           hidden=64, heads=4, kv_heads=1, head_size=32, feed_forward=160,
           seed=5),
+    # Models as they are published, in 16 bits with the norms.
+    Model("llama3-rope-bf16", [("", Encoding.BF16)], hidden=64, heads=4,
+          kv_heads=2, head_size=16, feed_forward=96, tied=False,
+          rope=LLAMA3_ROPE, rope_base=500000.0, prompt=" ".join(SENTENCES),
+          seed=6, folder=True, half_norms=True, shard="60KB"),
+    Model("linear-rope-f16", [("", Encoding.F16)], hidden=48, heads=3,
+          kv_heads=3, head_size=16, feed_forward=80,
+          rope=dict(rope_type="linear", factor=2.5), epsilon=1e-6, seed=7,
+          folder=True, half_norms=True),
+    Model("yarn-rope-bf16", [("", Encoding.BF16)], hidden=64, heads=2,
+          kv_heads=1, head_size=64, feed_forward=96, context=256,
+          rope=dict(rope_type="yarn", factor=4.0,
+                    original_max_position_embeddings=64),
+          prompt=" ".join(SENTENCES), seed=8, folder=True, half_norms=True),
 ]
 
 
@@ -207,6 +234,11 @@ def write_gguf(model, tokenizer, tensors):
     if model.rope and model.rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(model.rope["factor"])
+    if model.rope and model.rope["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(model.rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(
+            model.rope["original_max_position_embeddings"])
     write_tokenizer(writer, tokenizer)
     if model.rope and model.rope["rope_type"] == "llama3":
         writer.add_tensor("rope_freqs.weight", llama3_factors(model))
@@ -214,6 +246,10 @@ def write_gguf(model, tokenizer, tensors):
     decoded = {}
     for name, weights in tensors.items():
         encoding = (Encoding.F32 if weights.ndim == 1 else model.encoding(name))
+        if weights.ndim == 1 and model.half_norms:
+            weights = gguf.quants.dequantize(
+                gguf.quants.quantize(weights, model.encoding(name)),
+                model.encoding(name))
         heads = {"attn_q": model.heads, "attn_k": model.kv_heads}.get(
             name.split(".")[-2])
         stored = interleave(weights, heads) if heads else weights
@@ -259,6 +295,38 @@ def load_transformers(model, tensors):
     return llama
 
 
+def write_folder(model, tokenizer, llama, prompt, logits):
+    """Saves the model by transformers. Its weights have the values of the GGUF
+    file, so that storing them in its encoding loses nothing."""
+    folder = HERE / model.name
+    shutil.rmtree(folder, ignore_errors=True)
+    kind = TORCH_TYPES[model.encoding("")]
+    state = {}
+    for name, values in llama.state_dict().items():
+        stored = values.dim() > 1 or model.half_norms
+        state[name] = values.to(kind) if stored else values
+        assert torch.equal(state[name].float(), values), name
+    if model.tied:
+        del state["lm_head.weight"]
+    tokens = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<|im_start|>",
+        eos_token="<|im_end|>")
+    tokens.chat_template = CHAT_TEMPLATE
+    llama.config.dtype = kind
+    llama.config.bos_token_id = llama.generation_config.bos_token_id = 1
+    llama.config.eos_token_id = 2
+    llama.generation_config.eos_token_id = [2, 0]
+    llama.save_pretrained(folder, state_dict=state, max_shard_size=model.shard)
+    tokens.save_pretrained(folder)
+
+    again = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        assert np.array_equal(again(torch.tensor([prompt])).logits[0].numpy(), logits)
+    assert transformers.AutoTokenizer.from_pretrained(folder).encode(
+        model.prompt) == prompt
+
+
 def evaluate(llama, prompt):
     """Logits of the prompt, greedy ids, least gap."""
     with torch.no_grad():
@@ -285,8 +353,10 @@ def main():
             seed += 1
             random = np.random.default_rng(seed)
             tensors = write_gguf(model, tokenizer, random_tensors(model, random))
-            logits, greedy, gap = evaluate(load_transformers(model, tensors),
-                                           prompt)
+            llama = load_transformers(model, tensors)
+            logits, greedy, gap = evaluate(llama, prompt)
+        if model.folder:
+            write_folder(model, tokenizer, llama, prompt, logits)
         positions = sorted({0, 1, len(prompt) // 2, len(prompt) - 2,
                             len(prompt) - 1})
         np.save(HERE / f"{model.name}.npy", logits[positions].astype(np.float32))

@@ -34,8 +34,12 @@ static std::vector<float> readNpy(const std::string &path) {
 }
 
 GoldenModel::GoldenModel(const std::string &name) {
-  const std::string stem = PICOLLM_TEST_DIR "/Fixtures/Llama/" + name;
+  std::string stem = PICOLLM_TEST_DIR "/Fixtures/Llama/" + name;
   path = stem + ".gguf";
+  if (name.back() == '/') {
+    path = stem;
+    stem.pop_back();
+  }
   const auto golden = nlohmann::json::parse(readFile(stem + ".json"));
   promptText = golden.at("prompt").at("text");
   prompt = golden.at("prompt").at("ids").get<std::vector<int32_t>>();
@@ -54,6 +58,13 @@ double GoldenModel::relativeError(size_t index, const float *row) const {
     scale = std::max(scale, std::abs(double(expected[j])));
   }
   return difference / scale;
+}
+
+std::string testNameOf(std::string modelName) {
+  if (modelName.back() == '/')
+    modelName.replace(modelName.size() - 1, 1, "_folder");
+  std::replace(modelName.begin(), modelName.end(), '-', '_');
+  return modelName;
 }
 
 } // namespace picollm

@@ -12,9 +12,10 @@ namespace picollm {
 
 /// A model file and what transformers computes from it; make.py there says how.
 struct GoldenModel {
+  /// A name with a slash at its end is that of a Hugging Face folder.
   explicit GoldenModel(const std::string &name);
 
-  std::string path; ///< of the GGUF file
+  std::string path; ///< of the GGUF file or the folder
   std::string promptText;
   std::vector<int32_t> prompt;    ///< ids of promptText
   std::vector<int64_t> positions; ///< of the prompt whose logits are kept
@@ -31,8 +32,18 @@ struct GoldenModel {
 /// Names of all models.
 constexpr const char *kGoldenModels[] = {
     "gqa-tied-f32",         "mha-untied-f16",  "gqa-llama3-rope-q8_0",
-    "mqa-linear-rope-q4_0", "wide-heads-q4_1",
+    "mqa-linear-rope-q4_0", "wide-heads-q4_1", "llama3-rope-bf16",
+    "linear-rope-f16",      "yarn-rope-bf16",
 };
+
+/// Those of them that are there as Hugging Face folders too.
+constexpr const char *kGoldenFolders[] = {
+    "gqa-tied-f32/",    "mha-untied-f16/", "llama3-rope-bf16/",
+    "linear-rope-f16/", "yarn-rope-bf16/",
+};
+
+/// What GoogleTest allows of a name: letters, digits, underscores.
+std::string testNameOf(std::string modelName);
 
 } // namespace picollm
 

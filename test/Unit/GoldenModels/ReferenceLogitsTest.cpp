@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 using namespace picollm;
 
@@ -69,12 +70,52 @@ TEST_P(GoldenModels, ReferenceDecodesTheGoldenTokens) {
   EXPECT_EQ(found, golden.greedy);
 }
 
+const auto nameOf = [](const auto &info) { return testNameOf(info.param); };
+
 INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
-                         ::testing::ValuesIn(kGoldenModels),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         ::testing::ValuesIn(kGoldenModels), nameOf);
+INSTANTIATE_TEST_SUITE_P(Folders, GoldenModels,
+                         ::testing::ValuesIn(kGoldenFolders), nameOf);
+
+/// The logits of the prompt by the interpreter; empty (and a failure) if the
+/// model cannot be read.
+std::vector<float> logitsOf(const GoldenModel &golden) {
+  mlir::MLIRContext context;
+  ImportedTokenizer tokenizer;
+  WeightReader reader;
+  auto module = importModel(golden.path, context, tokenizer);
+  if (!module) {
+    ADD_FAILURE() << llvm::toString(module.takeError());
+    return {};
+  }
+  auto model = ReferenceModel::create(**module, reader);
+  if (!model) {
+    ADD_FAILURE() << llvm::toString(model.takeError());
+    return {};
+  }
+  llvm::Expected<Matrix> logits = (*model)->logits(golden.prompt);
+  if (!logits) {
+    ADD_FAILURE() << llvm::toString(logits.takeError());
+    return {};
+  }
+  return {logits->row(0), logits->row(0) + logits->rows * logits->columns};
+}
+
+class GoldenFolders : public ::testing::TestWithParam<const char *> {};
+
+// The weights have the same values in both, so each bit has to agree.
+TEST_P(GoldenFolders, GivesTheSameLogitsAsTheGGUFFile) {
+  const std::string name = GetParam();
+  const std::vector<float> folder = logitsOf(GoldenModel(name));
+  const std::vector<float> file =
+      logitsOf(GoldenModel(name.substr(0, name.size() - 1)));
+  ASSERT_FALSE(folder.empty());
+  ASSERT_EQ(folder.size(), file.size());
+  EXPECT_EQ(
+      std::memcmp(folder.data(), file.data(), file.size() * sizeof(float)), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Folders, GoldenFolders,
+                         ::testing::ValuesIn(kGoldenFolders), nameOf);
 
 } // namespace

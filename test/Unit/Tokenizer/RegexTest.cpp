@@ -45,6 +45,26 @@ TEST(Regex, CaselessLettersMatchAllThatFoldToThem) {
   EXPECT_EQ(node->set.size(), 3);
 }
 
+TEST(Regex, RefusesDeeplyNestedGroups) {
+  std::string nested = std::string(100000, '(') + "a";
+  EXPECT_NE(errorOf(nested).find("nests groups more than 64 deep"),
+            std::string::npos);
+  EXPECT_EQ(errorOf(std::string(60, '(') + "a" + std::string(60, ')')), "");
+}
+
+TEST(Automaton, RefusesRepetitionsThatMultiply) {
+  for (const char *body : {"a", "", "a|b", "[a-z]?"}) {
+    std::string pattern = body;
+    for (int i = 0; i < 40; ++i)
+      pattern = "(" + pattern + "){99}";
+    auto tables = compileSplitter({pattern});
+    ASSERT_FALSE(bool(tables));
+    EXPECT_EQ(llvm::toString(tables.takeError()),
+              "a pattern of the pre-tokeniser has more than 1024 parts, "
+              "repetitions written out");
+  }
+}
+
 TEST(Automaton, RefusesTooManyStates) {
   // Remembers which of the last 20 letters were an a.
   auto tables = compileSplitter({"[ab]*a[ab]{19}(?=c)"});
