@@ -2,6 +2,7 @@
 
 #include "Compilation.h"
 #include "Manifest.h"
+#include "Tokenizer.h"
 
 using namespace mlir;
 using namespace picollm;
@@ -25,6 +26,17 @@ attentionObjects(const AttentionShape &shape, const TargetDescription &target) {
   return objects;
 }
 
+/// Why the model takes part in no dialogs; empty: it does.
+static std::string chatRefusalOf(const std::string &tokenizerBytes) {
+  Tokenizer tokenizer;
+  std::string problem =
+      tokenizer.open(tokenizerBytes.data(), tokenizerBytes.size());
+  if (!problem.empty())
+    return problem;
+  const TableView<char> &refusal = tokenizer.tables().chatRefusal;
+  return refusal.count ? refusal.data : "";
+}
+
 llvm::Error Compilation::writeLibrary() {
   auto objects = attentionObjects(attentionShape, target);
   if (!objects)
@@ -39,7 +51,8 @@ llvm::Error Compilation::writeLibrary() {
     return error;
   if (llvm::Error error = writeHeader(name, file(".h")))
     return error;
-  return writeManifest(options, name, *report, buildId, target,
+  return writeManifest(options, name, *report, buildId,
+                       chatRefusalOf(tokenizer), target,
                        {library, file(".h"), file(".weights"),
                         file(".tokenizer"), output->file("allocation.json")},
                        output->file("manifest.json"));

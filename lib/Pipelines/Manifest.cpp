@@ -42,13 +42,11 @@ static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
-llvm::Error picollm::writeManifest(const CompileOptions &options,
-                                   llvm::StringRef name,
-                                   const AllocationReport &report,
-                                   llvm::StringRef buildId,
-                                   const TargetDescription &target,
-                                   llvm::ArrayRef<std::string> files,
-                                   llvm::StringRef path) {
+llvm::Error picollm::writeManifest(
+    const CompileOptions &options, llvm::StringRef name,
+    const AllocationReport &report, llvm::StringRef buildId,
+    llvm::StringRef chatRefusal, const TargetDescription &target,
+    llvm::ArrayRef<std::string> files, llvm::StringRef path) {
   nlohmann::ordered_json manifest;
   manifest["format"] = "picollm compiled model";
   manifest["abi_version"] = PICOLLM_ABI_VERSION;
@@ -58,6 +56,7 @@ llvm::Error picollm::writeManifest(const CompileOptions &options,
   manifest["weights"] = report.weights;
   manifest["bits_per_weight"] = report.bitsPerWeight();
   manifest["build_id"] = buildId.str();
+  manifest["chat"] = chatRefusal.empty() ? "supported" : chatRefusal.str();
   manifest["target"] = target.triple;
   for (InstructionSet isa : target.instructionSets)
     manifest["variants"].push_back(

@@ -17,7 +17,7 @@ AllocationReport reportOf(mlir::ModuleOp module);
 /// the other files of the folder.
 llvm::Error writeManifest(const CompileOptions &options, llvm::StringRef name,
                           const AllocationReport &report,
-                          llvm::StringRef buildId,
+                          llvm::StringRef buildId, llvm::StringRef chatRefusal,
                           const TargetDescription &target,
                           llvm::ArrayRef<std::string> files,
                           llvm::StringRef path);

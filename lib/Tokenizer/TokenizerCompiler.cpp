@@ -100,10 +100,23 @@ void addTokens(FileWriter &writer, const TokenizerData &data,
   writer.addSection(PICOLLM_TOKENIZER_END_TOKENS, tables.endTokens);
 }
 
+void addChat(FileWriter &writer, const TokenizerData &data,
+             const ChatFormat &chat) {
+  writer.header.chat_flags = chat.flags;
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_TEMPLATE, data.chatTemplate);
+  std::string refusal = chat.refusal;
+  if (!refusal.empty())
+    refusal += '\0';
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_REFUSAL, refusal);
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL, chat.systemRefusal);
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_GAPS, chat.gaps);
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_TEXT, chat.text);
+}
+
 } // namespace
 
-llvm::Expected<std::string>
-picollm::compileTokenizer(const TokenizerData &data) {
+llvm::Expected<std::string> picollm::compileTokenizer(const TokenizerData &data,
+                                                      const ChatFormat &chat) {
   if (llvm::Error error = checkData(data))
     return std::move(error);
   auto preTokenizer = preTokenizerOf(data);
@@ -138,6 +151,6 @@ picollm::compileTokenizer(const TokenizerData &data) {
   writer.addSection(PICOLLM_TOKENIZER_CLASS_BLOCKS, splitter->classes.blocks);
   writer.addSection(PICOLLM_TOKENIZER_STAGES, splitter->stages);
   writer.addSection(PICOLLM_TOKENIZER_TRANSITIONS, splitter->transitions);
-  writer.addSection(PICOLLM_TOKENIZER_CHAT_TEMPLATE, data.chatTemplate);
+  addChat(writer, data, chat);
   return writer.finish();
 }

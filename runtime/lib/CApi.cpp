@@ -209,11 +209,3 @@ int picollm_token_ends_text(const picollm_model *model, int32_t token) {
   const picollm::Tokenizer *tokenizer = model->getTokenizer();
   return tokenizer && token >= 0 && tokenizer->isEnd(token);
 }
-
-const char *picollm_chat_template(const picollm_model *model, size_t *length) {
-  const picollm::Tokenizer *tokenizer = model->getTokenizer();
-  const std::string_view text =
-      tokenizer ? tokenizer->chatTemplate() : std::string_view();
-  *length = text.size();
-  return text.empty() ? "" : text.data();
-}

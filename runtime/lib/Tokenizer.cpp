@@ -200,16 +200,15 @@ private:
 /// Finds tokens that are written out in a text.
 class SpecialFinder {
 public:
-  SpecialFinder(const TokenizerFile &file, bool parseSpecial)
-      : file(file), parseSpecial(parseSpecial) {
+  explicit SpecialFinder(const TokenizerFile &file) : file(file) {
     for (uint32_t id : file.specials)
-      if (isWanted(id) && !pieceOf(file, id).empty())
+      if (!pieceOf(file, id).empty())
         starts[static_cast<uint8_t>(pieceOf(file, id)[0])] = true;
   }
 
-  /// The longest special token at the start of `text`, or none. `text` is not
-  /// empty.
-  uint32_t find(std::string_view text) const {
+  /// The longest special token at the start of `text`, or none; control tokens
+  /// only if they end within the first `room` bytes. `text` is not empty.
+  uint32_t find(std::string_view text, size_t room) const {
     uint32_t longest = PICOLLM_TOKENIZER_NO_TOKEN;
     if (!starts[static_cast<uint8_t>(text[0])])
       return longest;
@@ -217,7 +216,7 @@ public:
     const uint32_t *low = file.specials.begin(), *high = file.specials.end();
     for (size_t length = 0; low != high; ++length) {
       if (length && byteAt(*low, length) < 0) {
-        if (isWanted(*low))
+        if (length <= room || file.kinds[*low] == PICOLLM_TOKEN_USER_DEFINED)
           longest = *low;
         ++low;
       }
@@ -233,10 +232,6 @@ public:
   }
 
 private:
-  bool isWanted(uint32_t id) const {
-    return parseSpecial || file.kinds[id] == PICOLLM_TOKEN_USER_DEFINED;
-  }
-
   /// -1 after the end, so that a token sorts before those that it starts.
   int byteAt(uint32_t id, size_t index) const {
     std::string_view piece = pieceOf(file, id);
@@ -244,7 +239,6 @@ private:
   }
 
   const TokenizerFile &file;
-  bool parseSpecial;
   std::array<bool, 256> starts{};
 };
 
@@ -256,13 +250,28 @@ std::string Tokenizer::open(const void *data, size_t size) {
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text,
                                        bool parseSpecial) const {
+  std::vector<TextSpan> plain;
+  if (!parseSpecial && !text.empty())
+    plain.push_back({0, text.size()});
+  return encode(text, plain);
+}
+
+std::vector<int32_t>
+Tokenizer::encode(std::string_view text,
+                  const std::vector<TextSpan> &plain) const {
   std::vector<int32_t> tokens;
   PieceMerger merger(file);
   Splitter splitter(file, merger, tokens);
-  SpecialFinder specials(file, parseSpecial);
-  size_t plain = 0, position = 0;
+  SpecialFinder specials(file);
+  auto span = plain.begin();
+  size_t unsplit = 0, position = 0;
   while (position < text.size()) {
-    uint32_t token = specials.find(text.substr(position));
+    while (span != plain.end() && span->end <= position)
+      ++span;
+    size_t room = text.size() - position;
+    if (span != plain.end())
+      room = span->begin > position ? span->begin - position : 0;
+    uint32_t token = specials.find(text.substr(position), room);
     // A damaged file can name a token that has no bytes.
     size_t length =
         token == PICOLLM_TOKENIZER_NO_TOKEN ? 0 : pieceOf(file, token).size();
@@ -270,12 +279,12 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text,
       ++position;
       continue;
     }
-    splitter.split(text.substr(plain, position - plain));
+    splitter.split(text.substr(unsplit, position - unsplit));
     tokens.push_back(static_cast<int32_t>(token));
     position += length;
-    plain = position;
+    unsplit = position;
   }
-  splitter.split(text.substr(plain));
+  splitter.split(text.substr(unsplit));
   return tokens;
 }
 

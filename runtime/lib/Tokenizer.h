@@ -11,6 +11,11 @@
 
 namespace picollm {
 
+/// The bytes begin, ..., end - 1 of a text.
+struct TextSpan {
+  size_t begin, end;
+};
+
 /// Byte-level BPE over the tables of a tokenizer file. Immutable after open(),
 /// so threads may share it.
 class Tokenizer {
@@ -27,6 +32,12 @@ public:
   /// as the characters that spell them. A byte for which the vocabulary has no
   /// token (rare control characters, in some models) is left out.
   std::vector<int32_t> encode(std::string_view text, bool parseSpecial) const;
+
+  /// The same with control tokens found wherever they touch none of the `plain`
+  /// spans, which are in order and do not overlap. Apart from that, the text is
+  /// split as if it had no spans.
+  std::vector<int32_t> encode(std::string_view text,
+                              const std::vector<TextSpan> &plain) const;
 
   /// The bytes that a token stands for, empty if there is no such token. They
   /// may start or end inside a character. The view lies in the file. A control
@@ -51,6 +62,9 @@ public:
   std::string_view chatTemplate() const {
     return {file.chatTemplate.data, file.chatTemplate.count};
   }
+
+  /// All sections, checked.
+  const TokenizerFile &tables() const { return file; }
 
 private:
   static int32_t idOrMinusOne(uint32_t id) {

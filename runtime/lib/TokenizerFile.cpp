@@ -54,6 +54,8 @@ std::string TokenizerFile::open(const void *data, size_t size) {
     error = checkTokens();
   if (error.empty())
     error = checkSplitter();
+  if (error.empty())
+    error = checkChat();
   return error;
 }
 
@@ -79,7 +81,14 @@ std::string TokenizerFile::bindSections(const char *data, size_t size) {
       !bindSection(data, size, sections[PICOLLM_TOKENIZER_TRANSITIONS],
                    transitions) ||
       !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_TEMPLATE],
-                   chatTemplate))
+                   chatTemplate) ||
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_REFUSAL],
+                   chatRefusal) ||
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL],
+                   chatSystemRefusal) ||
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_GAPS],
+                   chatGaps) ||
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_TEXT], chatText))
     return damaged("a section lies outside of it");
   return "";
 }
@@ -148,6 +157,31 @@ std::string TokenizerFile::checkSplitter() const {
     for (size_t i = 0; i < stage.states * columns; ++i)
       if ((row[i] & ~PICOLLM_TOKENIZER_ACCEPT) >= stage.states)
         return damaged("its splitter leads to a state that does not exist");
+  }
+  return "";
+}
+
+std::string TokenizerFile::checkChat() const {
+  if (chatRefusal.count) {
+    if (chatRefusal.count < 2 || chatRefusal[0] == '\0' ||
+        chatRefusal[chatRefusal.count - 1] != '\0')
+      return damaged("its reason for refusing dialogs is not a sentence");
+    return chatGaps.count ? damaged("it refuses dialogs and has their form")
+                          : "";
+  }
+  if (chatGaps.count != 2 * PICOLLM_CHAT_GAPS)
+    return damaged("its form of dialogs is not complete");
+  auto isInText = [&](uint32_t offset, uint32_t bytes) {
+    return offset <= chatText.count && bytes <= chatText.count - offset;
+  };
+  for (const picollm_chat_gap &gap : chatGaps) {
+    if (!isInText(gap.text_offset, gap.text_bytes) ||
+        !isInText(gap.rest_offset, gap.rest_bytes))
+      return damaged("a text of its form of dialogs lies outside of it");
+    for (uint8_t trim : {gap.trim_before, gap.trim_system_start,
+                         gap.trim_system_end, gap.trim_after})
+      if (trim > PICOLLM_CHAT_TRIM_NEWLINES)
+        return damaged("its form of dialogs trims in an unknown way");
   }
   return "";
 }

@@ -37,6 +37,10 @@ struct TokenizerFile {
   TableView<picollm_tokenizer_stage> stages;
   TableView<uint16_t> transitions;
   TableView<char> chatTemplate;
+  TableView<char> chatRefusal; ///< terminated, or empty
+  TableView<char> chatSystemRefusal;
+  TableView<picollm_chat_gap> chatGaps;
+  TableView<char> chatText;
 
   /// Checks `size` bytes at `data`, which must be aligned to 8 bytes and
   /// outlive this view. Returns what is wrong with them, empty if nothing is.
@@ -46,6 +50,7 @@ private:
   std::string bindSections(const char *data, size_t size);
   std::string checkTokens() const;
   std::string checkSplitter() const;
+  std::string checkChat() const;
 };
 
 } // namespace picollm

@@ -52,6 +52,10 @@ static cl::opt<unsigned> calibrationTexts(
     "calibration-texts", cl::init(12),
     cl::desc("Texts to take, of at most 1024 tokens each; default 12"),
     cl::value_desc("N"), cl::cat(category));
+static cl::opt<std::string> chatTemplate(
+    "chat-template",
+    cl::desc("Jinja template of dialogs to use instead of the model's"),
+    cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string>
     target("target", cl::init("host"),
            cl::desc("host (default), x86-64, x86-64-v3, or an LLVM triple; "
@@ -150,6 +154,7 @@ static Error fillOptions(picollm::CompileOptions &options) {
   }
   options.allocation = allocation;
   options.scheme = scheme;
+  options.chatTemplate = chatTemplate;
   options.calibration = calibration;
   if (calibrationTexts == 0)
     return error("--calibration-texts=0 leaves nothing to calibrate on");

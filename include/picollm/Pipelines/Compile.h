@@ -37,6 +37,7 @@ struct CompileOptions {
   std::optional<int64_t> size; ///< bytes of the weight file
   std::string allocation;      ///< file with widths, or empty
   std::string scheme = "pico";
+  std::string chatTemplate; ///< file to use instead of the model's, or empty
   std::string calibration; ///< folder or file, or empty
   int64_t calibrationTexts = 12;
   std::string target = "host";

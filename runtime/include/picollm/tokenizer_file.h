@@ -1,14 +1,14 @@
-/* The tokenizer file <name>.tokenizer: the tables of a byte-level BPE, made
- * ahead of time, so that loading builds nothing. Little endian; every section
- * starts at a multiple of 8 bytes from the start of the file. A reader checks
- * every number before it is used as an index. */
+/* The tokenizer file <name>.tokenizer: the tables of a byte-level BPE and the
+ * form of dialogs, made ahead of time, so that loading builds nothing. Little
+ * endian; every section starts at a multiple of 8 bytes from the start of the
+ * file. A reader checks every number before it is used as an index. */
 #ifndef PICOLLM_TOKENIZER_FILE_H
 #define PICOLLM_TOKENIZER_FILE_H
 
 #include <stdint.h>
 
 #define PICOLLM_TOKENIZER_FILE_MAGIC "PICOLLMT"
-#define PICOLLM_TOKENIZER_FILE_VERSION 1
+#define PICOLLM_TOKENIZER_FILE_VERSION 2
 #define PICOLLM_TOKENIZER_FILE_ALIGNMENT 8
 /* In place of a token id: there is none. */
 #define PICOLLM_TOKENIZER_NO_TOKEN 0xFFFFFFFFu
@@ -35,7 +35,8 @@
 #define PICOLLM_TOKEN_BYTE 6
 
 enum picollm_tokenizer_section_name {
-  /* u32[vocabulary + 1]: token t is the bytes [t], ..., [t + 1] - 1 of pieces */
+  /* u32[vocabulary + 1]: token t is the bytes [t], ..., [t + 1] - 1 of pieces
+   */
   PICOLLM_TOKENIZER_PIECE_OFFSETS,
   PICOLLM_TOKENIZER_PIECES,
   /* u8[vocabulary]: kinds */
@@ -67,10 +68,66 @@ enum picollm_tokenizer_section_name {
   PICOLLM_TOKENIZER_TRANSITIONS,
   /* Jinja source, not terminated */
   PICOLLM_TOKENIZER_CHAT_TEMPLATE,
+  /* Why no dialog can be written, one terminated sentence; empty: it can */
+  PICOLLM_TOKENIZER_CHAT_REFUSAL,
+  /* Why a dialog takes no system message, the end of a sentence that starts
+   * with that, not terminated; empty: it takes one */
+  PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL,
+  /* picollm_chat_gap[2 * PICOLLM_CHAT_GAPS]: of dialogs without a system
+   * message, then of those with one; none where there is a refusal */
+  PICOLLM_TOKENIZER_CHAT_GAPS,
+  /* The bytes of all gaps */
+  PICOLLM_TOKENIZER_CHAT_TEXT,
   PICOLLM_TOKENIZER_SECTIONS
 };
 
 #define PICOLLM_TOKENIZER_ACCEPT 0x8000u
+
+/* What a dialog's text has between the contents of two messages, named by what
+ * follows. The messages of user and assistant are counted from 0: even ones are
+ * the user's, and the last one is. Names with _LAST are for where the last one
+ * follows, or ends, and is the only one (BEGIN, END) or not (the others). */
+enum picollm_chat_gap_name {
+  PICOLLM_CHAT_BEGIN,        /* before message 0 */
+  PICOLLM_CHAT_BEGIN_LAST,   /* which is the only one */
+  PICOLLM_CHAT_FIRST_ANSWER, /* before message 1 */
+  PICOLLM_CHAT_ANSWER,       /* before messages 3, 5, ... */
+  PICOLLM_CHAT_SECOND,       /* before message 2 */
+  PICOLLM_CHAT_SECOND_LAST,
+  PICOLLM_CHAT_NEXT, /* before messages 4, 6, ... */
+  PICOLLM_CHAT_NEXT_LAST,
+  PICOLLM_CHAT_END,      /* after the last one, up to where the answer begins */
+  PICOLLM_CHAT_END_LAST, /* the same in a dialog of one message */
+  PICOLLM_CHAT_GAPS
+};
+
+/* What is taken off one end of a content. */
+#define PICOLLM_CHAT_TRIM_NOTHING 0
+#define PICOLLM_CHAT_TRIM_SPACE 1 /* Unicode white space, as Python's strip()  \
+                                   */
+#define PICOLLM_CHAT_TRIM_NEWLINES 2 /* only '\n' */
+
+typedef struct picollm_chat_gap {
+  uint32_t text_offset; /* in the section of the text */
+  uint32_t text_bytes;
+  /* Where `has_system`, the system message follows, and then this text. */
+  uint32_t rest_offset;
+  uint32_t rest_bytes;
+  uint8_t has_system;
+  /* Trims: of the content before the gap at its end, of the system message at
+   * its start and its end, of the content after the gap at its start. */
+  uint8_t trim_before, trim_system_start, trim_system_end, trim_after;
+  uint8_t reserved[3]; /* 0 */
+} picollm_chat_gap;
+
+/* chat_flags of the header. */
+/* Of an assistant's message only what follows its last "</think>" is written.
+ * What is trimmed there, a PICOLLM_CHAT_TRIM, is in bits 4 and 5. */
+#define PICOLLM_CHAT_CUT_THOUGHT 1u
+#define PICOLLM_CHAT_THOUGHT_TRIM_SHIFT 4
+/* A message of nothing but white space is refused: the template treats it in a
+ * way of its own. Shift by 0 for system, 1 for user, 2 for assistant. */
+#define PICOLLM_CHAT_REFUSE_BLANK 0x100u
 
 typedef struct picollm_tokenizer_section {
   uint64_t offset; /* from the start of the file */
@@ -95,9 +152,9 @@ typedef struct picollm_tokenizer_file_header {
   uint64_t file_bytes;   /* of the whole file */
   uint32_t vocabulary;   /* tokens */
   uint32_t flags;
-  uint32_t bos, eos;     /* token ids, or none */
-  uint32_t classes;      /* of code points, 1 to 256 */
-  uint32_t reserved;     /* 0 */
+  uint32_t bos, eos; /* token ids, or none */
+  uint32_t classes;  /* of code points, 1 to 256 */
+  uint32_t chat_flags;
   picollm_tokenizer_section sections[PICOLLM_TOKENIZER_SECTIONS];
 } picollm_tokenizer_file_header;
 
@@ -120,7 +177,8 @@ static inline uint32_t picollm_tokenizer_bytes_hash(const char *bytes,
 static_assert(sizeof(picollm_tokenizer_section) == 16, "part of the format");
 static_assert(sizeof(picollm_tokenizer_merge) == 16, "part of the format");
 static_assert(sizeof(picollm_tokenizer_stage) == 8, "part of the format");
-static_assert(sizeof(picollm_tokenizer_file_header) == 48 + 13 * 16,
+static_assert(sizeof(picollm_chat_gap) == 24, "part of the format");
+static_assert(sizeof(picollm_tokenizer_file_header) == 48 + 17 * 16,
               "part of the format");
 #endif
 

@@ -53,7 +53,7 @@ static std::string spellByte(int byte) {
   return {char(0xc0 | (codePoint >> 6)), char(0x80 | (codePoint & 0x3f))};
 }
 
-std::string fakeTokenizer(bool addBegin) {
+std::string fakeTokenizer(bool addBegin, const ChatFormat &chat) {
   TokenizerData data;
   data.model = "gpt2";
   data.preTokenizer = "smollm";
@@ -65,7 +65,7 @@ std::string fakeTokenizer(bool addBegin) {
   data.bos = FAKE_BEGIN_TOKEN;
   data.eos = FAKE_END_TOKEN;
   data.addBos = addBegin;
-  return llvm::cantFail(compileTokenizer(data));
+  return llvm::cantFail(compileTokenizer(data, chat));
 }
 
 void writeFile(const std::string &path, const void *data, size_t size) {

@@ -2,6 +2,8 @@
 #ifndef PICOLLM_TEST_FAKEFILES_H
 #define PICOLLM_TEST_FAKEFILES_H
 
+#include "picollm/Chat/ChatFormat.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,7 +20,7 @@ std::vector<CacheLine> fakeWeights();
 
 /// The bytes of a tokenizer file whose tokens are the 256 bytes, "<|begin|>"
 /// (added before a text if `addBegin`) and "<|end|>".
-std::string fakeTokenizer(bool addBegin);
+std::string fakeTokenizer(bool addBegin, const ChatFormat &chat = {});
 
 void writeFile(const std::string &path, const void *data, size_t size);
 std::string readFile(const std::string &path);

@@ -13,8 +13,9 @@ namespace picollm::test {
 class FakeSession {
 public:
   FakeSession(const picollm_compiled_model *compiled, int32_t threads = 1,
-              int64_t context = 0, bool addBegin = false)
-      : weights(fakeWeights()), tokenizer(fakeTokenizer(addBegin)) {
+              int64_t context = 0, bool addBegin = false,
+              const ChatFormat &chat = {})
+      : weights(fakeWeights()), tokenizer(fakeTokenizer(addBegin, chat)) {
     picollm_error error = {};
     EXPECT_EQ(picollm_model_from_compiled(
                   compiled, weights.data(), weights.size() * sizeof(CacheLine),

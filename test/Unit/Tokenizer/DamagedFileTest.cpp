@@ -5,9 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Runtime/FakeChat.h"
+#include "Chat.h"
 #include "Fixtures.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
 #include <cstring>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -36,7 +39,7 @@ std::string smallFile() {
   data.merges = {{"i", "n"}, {"t", "h"}, {"th", "e"}};
   data.bos = data.eos = 3;
   data.chatTemplate = "{{ messages }}";
-  llvm::Expected<std::string> bytes = compileTokenizer(data);
+  llvm::Expected<std::string> bytes = compileTokenizer(data, fakeChat());
   EXPECT_TRUE(bool(bytes));
   return bytes ? *bytes : "";
 }
@@ -50,6 +53,17 @@ bool use(AlignedBytes &bytes) {
   for (bool special : {true, false})
     tokenizer.decode(tokenizer.encode(
         "the thin\xFF<|im_end|> 12\n\xE2\x82\xAC<file<|im_", special));
+  if (!tokenizer.tables().chatRefusal.count) {
+    const picollm_message dialog[] = {{"system", " s ", 3},
+                                      {"user", "u\n", 2},
+                                      {"assistant", "x</think> a", 11},
+                                      {"user", "", 0}};
+    runtime::ChatText text;
+    for (size_t first : {0, 1})
+      if (!runtime::writeChat(runtime::ChatTables::of(tokenizer.tables()),
+                              dialog + first, 4 - first, text))
+        tokenizer.encode(text.text, text.contents);
+  }
   for (int32_t id : {0, 3, int32_t(tokenizer.getVocabularySize()) - 1})
     tokenizer.isEnd(id), tokenizer.isControl(id);
   return true;
@@ -96,11 +110,50 @@ TEST(DamagedFile, ManyDamagedBytesAreRefusedOrHarmless) {
   }
 }
 
+TEST(DamagedFile, FormsOfDialogsAreChecked) {
+  auto refusalOf = [](const std::function<void(char *)> &damage) {
+    AlignedBytes bytes(smallFile());
+    damage(bytes.data());
+    return Tokenizer().open(bytes.data(), bytes.size());
+  };
+  auto section = [](char *bytes, int name) {
+    auto &header = *reinterpret_cast<picollm_tokenizer_file_header *>(bytes);
+    return &header.sections[name];
+  };
+  auto gaps = [&](char *bytes) {
+    return reinterpret_cast<picollm_chat_gap *>(
+        bytes + section(bytes, PICOLLM_TOKENIZER_CHAT_GAPS)->offset);
+  };
+  EXPECT_EQ(refusalOf([](char *) {}), "");
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              section(bytes, PICOLLM_TOKENIZER_CHAT_GAPS)->bytes -= 24;
+            }).find("not complete"),
+            std::string::npos);
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              gaps(bytes)[3].text_offset = 0xFFFFFFFF;
+            }).find("lies outside"),
+            std::string::npos);
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              gaps(bytes)[19].rest_bytes = 0xFFFFFFFF;
+            }).find("lies outside"),
+            std::string::npos);
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              gaps(bytes)[0].trim_after = 3;
+            }).find("unknown way"),
+            std::string::npos);
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              // The text as a refusal that does not end.
+              *section(bytes, PICOLLM_TOKENIZER_CHAT_REFUSAL) =
+                  *section(bytes, PICOLLM_TOKENIZER_CHAT_TEXT);
+            }).find("not a sentence"),
+            std::string::npos);
+}
+
 TEST(DamagedFile, AnotherVersionIsNamed) {
   AlignedBytes bytes(smallFile());
   bytes.data()[offsetof(picollm_tokenizer_file_header, version)] = 9;
   EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
-            "the tokenizer file has version 9, expected 1; compile the model "
+            "the tokenizer file has version 9, expected 2; compile the model "
             "again");
 }
 

@@ -104,4 +104,22 @@ TEST(Tokenizer, PieceOfTwoMillionBytes) {
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(text, true)), text);
 }
 
+TEST(Tokenizer, PlainSpansHideControlTokensAndChangeNothingElse) {
+  CompiledTokenizer tokenizer(tinyTokenizer("llama-bpe"));
+  std::mt19937 random(11);
+  for (std::string text : readFixture("texts.json")) {
+    if (text.empty())
+      continue;
+    EXPECT_EQ(tokenizer->encode(text, {{0, text.size()}}),
+              tokenizer->encode(text, false));
+    if (tokenizer->encode(text, false) != tokenizer->encode(text, true))
+      continue;
+    const size_t a = random() % text.size(), b = random() % text.size();
+    std::vector<TextSpan> spans = {{std::min(a, b), std::max(a, b)},
+                                   {std::max(a, b), text.size()}};
+    EXPECT_EQ(tokenizer->encode(text, spans), tokenizer->encode(text, false))
+        << text;
+  }
+}
+
 } // namespace
