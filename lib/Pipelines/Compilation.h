@@ -4,13 +4,14 @@
 #define PICOLLM_LIB_PIPELINES_COMPILATION_H
 
 #include "OutputFolder.h"
+#include "PicoLLM/Model/Model.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "picollm/Attention/AttentionKernels.h"
 #include "picollm/Pipelines/Pipelines.h"
 #include "picollm/Quantization/AllocationFile.h"
-#include "picollm/Target/Target.h"
+#include "picollm/Target/Bundle.h"
 
 namespace picollm {
 
@@ -43,6 +44,12 @@ private:
   // LibraryStage.cpp: machine code.
   llvm::Error writeObject();
   llvm::Error writeLibrary();
+  llvm::Error writeModelHeader();
+
+  // BundleStage.cpp: the runtime and the weights inside the library.
+  llvm::Error prepareBundle();
+  llvm::Error linkIntoBundle(std::vector<std::string> objects,
+                             llvm::StringRef library);
 
   /// Path of <name><suffix> in the output folder.
   std::string file(const llvm::Twine &suffix) const {
@@ -55,9 +62,11 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string tokenizer; ///< compiled tables
   AttentionShape attentionShape;
+  model::ConfigAttr config; ///< the module's own goes on the way to LLVM
   std::optional<AllocationReport> report; ///< once packed
   std::string buildId;                    ///< once packed, hexadecimal
   TargetDescription target;
+  BundleTools bundleTools; ///< for options.bundle
   std::unique_ptr<OutputFolder> output;
   PipelineOptions passOptions;
 };

@@ -51,7 +51,7 @@ llvm::Error Compilation::prepare() {
   if (!folder)
     return folder.takeError();
   output = std::move(*folder);
-  return llvm::Error::success();
+  return prepareBundle();
 }
 
 llvm::Error Compilation::runStages() {

@@ -56,6 +56,7 @@ llvm::Error Compilation::import() {
   module = std::move(*imported);
   rename(*module, name);
   attentionShape = attentionShapeOf(*module);
+  config = (*module)->getAttrOfType<model::ConfigAttr>("picollm.config");
   auto chat = chatFormat(options.chatTemplate, data);
   if (!chat)
     return chat.takeError();

@@ -1,6 +1,7 @@
 //===- LibraryStage.cpp - machine code ------------------------------------===//
 
 #include "Compilation.h"
+#include "Header.h"
 #include "Manifest.h"
 #include "Tokenizer.h"
 
@@ -46,14 +47,34 @@ llvm::Error Compilation::writeLibrary() {
     return error;
   objects->insert(objects->begin(), object);
   std::string library = output->file("lib" + name + ".so");
-  if (llvm::Error error =
-          linkSharedLibrary(*objects, {"picollm_" + name + "_model"}, library))
-    return error;
-  if (llvm::Error error = writeHeader(name, file(".h")))
+  std::vector<std::string> files = {library, file(".h"),
+                                    output->file("allocation.json")};
+  if (options.bundle) {
+    if (llvm::Error error = linkIntoBundle(std::move(*objects), library))
+      return error;
+    files.push_back(output->file("picollm.h"));
+  } else {
+    if (llvm::Error error = linkSharedLibrary(
+            *objects, {"picollm_" + name + "_model"}, library))
+      return error;
+    files.insert(files.end(), {file(".weights"), file(".tokenizer")});
+  }
+  if (llvm::Error error = writeModelHeader())
     return error;
   return writeManifest(options, name, *report, buildId,
-                       chatRefusalOf(tokenizer), target,
-                       {library, file(".h"), file(".weights"),
-                        file(".tokenizer"), output->file("allocation.json")},
+                       chatRefusalOf(tokenizer), target, files,
                        output->file("manifest.json"));
+}
+
+llvm::Error Compilation::writeModelHeader() {
+  HeaderFacts facts;
+  facts.name = name;
+  facts.architecture = config.getArchitecture().str();
+  facts.triple = target.triple;
+  facts.weights = report->weights;
+  facts.bitsPerWeight = report->bitsPerWeight();
+  facts.vocabulary = config.getVocabulary();
+  facts.context = config.getContextLength();
+  facts.bundle = options.bundle;
+  return writeHeader(facts, file(".h"));
 }

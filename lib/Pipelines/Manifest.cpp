@@ -76,19 +76,3 @@ llvm::Error picollm::writeManifest(
     return llvm::Error::success();
   });
 }
-
-llvm::Error picollm::writeHeader(llvm::StringRef name, llvm::StringRef path) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
-    std::string guard = "PICOLLM_MODEL_" + name.upper() + "_H";
-    os << "/* The compiled model " << name << ". */\n#ifndef " << guard
-       << "\n#define " << guard << "\n\n#include <picollm/abi.h>\n\n"
-       << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-       << "/* The model of lib" << name << ".so: constant data of the library, "
-       << "valid as long as it\n   is loaded. Its weights are in " << name
-       << ".weights. */\nconst picollm_compiled_model *picollm_" << name
-       << "_model(void);\n\n#ifdef __cplusplus\n} /* extern \"C\" "
-          "*/\n#endif\n\n"
-       << "#endif /* " << guard << " */\n";
-    return llvm::Error::success();
-  });
-}

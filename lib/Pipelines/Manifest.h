@@ -22,9 +22,6 @@ llvm::Error writeManifest(const CompileOptions &options, llvm::StringRef name,
                           llvm::ArrayRef<std::string> files,
                           llvm::StringRef path);
 
-/// <name>.h: the declaration of the library's one function.
-llvm::Error writeHeader(llvm::StringRef name, llvm::StringRef path);
-
 } // namespace picollm
 
 #endif // PICOLLM_LIB_PIPELINES_MANIFEST_H

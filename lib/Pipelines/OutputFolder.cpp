@@ -3,6 +3,7 @@
 #include "OutputFolder.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 using namespace picollm;
@@ -22,14 +23,23 @@ static llvm::Error cannot(llvm::StringRef what, llvm::StringRef folder,
 static const fs::perms folderPermissions =
     fs::all_read | fs::all_exe | fs::owner_write;
 
+/// Whether a file is the manifest that bundles have too.
+static bool isManifest(llvm::StringRef file) {
+  if (path::filename(file) != "manifest.json")
+    return false;
+  auto text = llvm::MemoryBuffer::getFile(file);
+  return text && (*text)->getBuffer().contains("\"picollm compiled model\"");
+}
+
 /// Empty, or an earlier output: each of them, whatever its last stage, holds a
-/// compiled tokenizer.
+/// compiled tokenizer, but for bundles, which have it inside.
 static bool isReplaceable(llvm::StringRef folder) {
   std::error_code error;
   bool empty = true;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (path::extension(entry->path()) == ".tokenizer")
+    if (path::extension(entry->path()) == ".tokenizer" ||
+        isManifest(entry->path()))
       return true;
     empty = false;
   }

@@ -1,5 +1,6 @@
 //===- LinkSharedLibrary.cpp - lld as a process ---------------------------===//
 
+#include "Linker.h"
 #include "picollm/Target/Target.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -16,8 +17,7 @@ static Error error(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message.str().c_str());
 }
 
-/// The linker that CMake found with LLVM, else one on the path.
-static Expected<std::string> findLinker() {
+Expected<std::string> picollm::findLinker() {
   if (sys::fs::can_execute(PICOLLM_LLD))
     return std::string(PICOLLM_LLD);
   for (StringRef name : {"ld.lld-22", "ld.lld"})
@@ -45,12 +45,8 @@ static std::string readText(StringRef path) {
   return buffer ? (*buffer)->getBuffer().trim().str() : std::string();
 }
 
-Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
-                                 ArrayRef<std::string> exports,
-                                 StringRef path) {
-  auto linker = findLinker();
-  if (!linker)
-    return linker.takeError();
+Error picollm::runLinker(ArrayRef<std::string> command, StringRef prefix,
+                         ArrayRef<std::string> exports, StringRef path) {
   SmallString<128> output, script, log;
   // Beside the result, so that the rename stays within one file system.
   if (std::error_code code =
@@ -65,24 +61,19 @@ Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
   });
   if (Error e = writeExports(exports, script))
     return e;
-  std::string scriptFlag = "--version-script=" + script.str().str();
-  std::string name = sys::path::filename(path).str();
-  SmallVector<StringRef> arguments = {*linker,
-                                      "-shared",
-                                      "--gc-sections",
-                                      "--hash-style=gnu",
-                                      "-znow",
-                                      "-soname",
-                                      name,
-                                      scriptFlag,
-                                      "-o",
-                                      output};
-  arguments.append(objects.begin(), objects.end());
+  std::vector<std::string> all = command;
+  for (const std::string &flag :
+       {std::string("--gc-sections"), std::string("--hash-style=gnu"),
+        std::string("-znow"), "-soname=" + sys::path::filename(path).str(),
+        "--version-script=" + script.str().str()})
+    all.push_back(prefix.str() + flag);
+  all.insert(all.end(), {"-shared", "-o", output.str().str()});
+  SmallVector<StringRef> arguments(all.begin(), all.end());
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
                                           StringRef(log)};
   std::string message;
   int code =
-      sys::ExecuteAndWait(*linker, arguments, std::nullopt, redirects,
+      sys::ExecuteAndWait(command[0], arguments, std::nullopt, redirects,
                           /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
   if (code != 0) {
     std::string text = readText(log);
@@ -93,4 +84,15 @@ Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
   // The temporary was made for its owner only.
   sys::fs::setPermissions(path, static_cast<sys::fs::perms>(0755));
   return Error::success();
+}
+
+Error picollm::linkSharedLibrary(ArrayRef<std::string> objects,
+                                 ArrayRef<std::string> exports,
+                                 StringRef path) {
+  auto linker = findLinker();
+  if (!linker)
+    return linker.takeError();
+  std::vector<std::string> command = {*linker};
+  command.insert(command.end(), objects.begin(), objects.end());
+  return runLinker(command, "", exports, path);
 }

@@ -73,7 +73,8 @@ typedef struct picollm_model_options {
 } picollm_model_options;
 
 /* Loads the compiled model in `directory`: its only <name>.weights and, beside
- * it, the library and <name>.tokenizer. Checks headers, sizes, versions, the
+ * it, the library and <name>.tokenizer; or its only library, if that was made
+ * with --bundle and has both inside. Checks headers, sizes, versions, the
  * CPU and that library and weights belong together. The weight file is mapped,
  * so it must not be changed while the model exists.
  *

@@ -224,14 +224,43 @@ Failure picollm_model::loadFiles(const picollm_compiled_model *compiledModel,
               tokenizerFile.size());
 }
 
+Failure picollm_model::loadBundle(const std::string &directory) {
+  const std::string pattern = libraryFileName("*");
+  const size_t star = pattern.find('*');
+  const std::string prefix = pattern.substr(0, star);
+  const std::string suffix = pattern.substr(star + 1);
+  std::vector<std::string> found;
+  if (Failure failure = listFiles(directory, suffix, found))
+    return failure;
+  const Failure none = {
+      PICOLLM_NOT_FOUND,
+      directory + ": holds no compiled model: it has no .weights file, nor a "
+                  "library with the weights inside; picollm-compile makes such "
+                  "a folder"};
+  if (found.size() != 1 || found[0].compare(0, prefix.size(), prefix) != 0)
+    return none;
+  const std::string name = found[0].substr(
+      prefix.size(), found[0].size() - prefix.size() - suffix.size());
+  libraryName = directory + "/" + found[0];
+  weightsName = libraryName + ": weights inside";
+  tokenizerName = libraryName + ": tokenizer inside";
+  if (Failure failure = openLibrary(libraryName, name))
+    return failure;
+  const auto function = reinterpret_cast<picollm_bundle_function>(
+      library.find("picollm_" + name + "_bundle"));
+  if (!function)
+    return none;
+  const picollm_bundle *bundle = function();
+  return bind(compiled, bundle->weights, bundle->weights_bytes,
+              bundle->tokenizer, bundle->tokenizer_bytes);
+}
+
 Failure picollm_model::load(const std::string &directory) {
   std::vector<std::string> found;
   if (Failure failure = listFiles(directory, weightsExtension, found))
     return failure;
   if (found.empty())
-    return {PICOLLM_NOT_FOUND,
-            directory + ": holds no compiled model: it has no .weights file; "
-                        "picollm-compile makes such a folder"};
+    return loadBundle(directory);
   if (found.size() > 1)
     return {PICOLLM_INVALID_ARGUMENT,
             directory + ": holds several models: " + joined(found) +

@@ -11,7 +11,8 @@
 struct picollm_model {
   using Failure = picollm::runtime::Failure;
 
-  /// Loads <name>.weights, the library and <name>.tokenizer of a folder.
+  /// Loads <name>.weights, the library and <name>.tokenizer of a folder, or the
+  /// library that has them inside.
   Failure load(const std::string &directory);
   /// Loads the weights and the tokenizer of a library that is in the process.
   Failure loadFiles(const picollm_compiled_model *compiledModel,
@@ -38,6 +39,7 @@ private:
   Failure checkBelongTogether() const;
   Failure chooseVariant();
   Failure openFiles(const std::string &directory, const std::string &name);
+  Failure loadBundle(const std::string &directory);
   Failure openTokenizer(const void *data, size_t size);
   Failure openLibrary(const std::string &path, const std::string &name);
 

@@ -66,6 +66,17 @@ static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
 static cl::opt<std::string>
     features("mattr", cl::desc("CPU features as in llc: +avx2,-fma"),
              cl::value_desc("LIST"), cl::cat(category));
+static cl::opt<bool> bundle(
+    "bundle",
+    cl::desc("One library with the runtime, the weights and the tokenizer "
+             "inside, which needs nothing but the C library"),
+    cl::cat(category));
+static cl::opt<std::string> runtime(
+    "runtime",
+    cl::desc("The runtime for --bundle; default: what was built or installed "
+             "with this compiler, lib/picollm/SYSTEM/libpicollm-runtime.a "
+             "beside it for other systems"),
+    cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<Stage> compileTo(
     "compile-to", cl::init(Stage::Library), cl::desc("Stop after a stage:"),
     cl::values(
@@ -104,6 +115,7 @@ Examples:
   picollm-compile SmolLM2.gguf --bits=3 --calibration=my-texts -o smol
   picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
+  picollm-compile SmolLM2.gguf --bundle -o smol       one file to ship: smol/libsmol.so
   picollm-run smol "The capital of France is"
 )");
 
@@ -141,6 +153,12 @@ static Error fillOptions(picollm::CompileOptions &options) {
       (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
        allocation.getNumOccurrences()))
     return error("--scheme=none keeps 16 bits and takes no budget");
+  if (bundle && compileTo != Stage::Library)
+    return error("--bundle makes a library; leave --compile-to away");
+  if (!bundle && !runtime.empty())
+    return error("--runtime is for --bundle; add that, or leave it away");
+  options.bundle = bundle;
+  options.runtime = runtime;
   options.model = model;
   options.output = output;
   options.name = name;

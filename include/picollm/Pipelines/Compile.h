@@ -45,6 +45,8 @@ struct CompileOptions {
   std::string features;
   std::string saveStages; ///< folder, or empty
   std::string report;     ///< folder for allocation and losses, or empty
+  bool bundle = false;    ///< runtime, weights and tokenizer in the library
+  std::string runtime;    ///< libpicollm-runtime.a for it; empty: is found
   Stage compileTo = Stage::Library;
 };
 

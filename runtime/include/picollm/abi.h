@@ -20,16 +20,16 @@ extern "C" {
  * the step, constant while the step runs. All memory is the runtime's. */
 typedef struct picollm_step_arguments {
   const uint8_t *weights; /* first byte of the mapped weight file */
-  uint16_t *kv;           /* f16 [2: K, V][layer][kv_head][context][head_size] */
-  uint8_t *scratch;       /* scratch_bytes(token_count, threads), 64-aligned */
-  const int32_t *tokens;  /* token_count ids, each in [0, vocabulary) */
-  float *logits;          /* [token_count - logits_begin][vocabulary] */
-  int64_t token_count;    /* 1 for decode, more for prefill */
-  int64_t position;       /* of tokens[0]; position + token_count <= context */
-  int64_t context;        /* positions the KV cache has room for */
-  int64_t logits_begin;   /* logits are wanted for tokens[logits_begin..);
-                             token_count where none is wanted */
-  void *barrier;          /* passed to wait */
+  uint16_t *kv;          /* f16 [2: K, V][layer][kv_head][context][head_size] */
+  uint8_t *scratch;      /* scratch_bytes(token_count, threads), 64-aligned */
+  const int32_t *tokens; /* token_count ids, each in [0, vocabulary) */
+  float *logits;         /* [token_count - logits_begin][vocabulary] */
+  int64_t token_count;   /* 1 for decode, more for prefill */
+  int64_t position;      /* of tokens[0]; position + token_count <= context */
+  int64_t context;       /* positions the KV cache has room for */
+  int64_t logits_begin;  /* logits are wanted for tokens[logits_begin..);
+                            token_count where none is wanted */
+  void *barrier;         /* passed to wait */
   void (*wait)(void *barrier); /* returns once all threads have called it */
 } picollm_step_arguments;
 
@@ -69,10 +69,23 @@ typedef struct picollm_compiled_model {
 
 typedef const picollm_compiled_model *(*picollm_model_function)(void);
 
+/* What picollm_<name>_bundle() of a library made with --bundle returns: the
+ * files that it has inside, constant data of the library. */
+typedef struct picollm_bundle {
+  const uint8_t *weights; /* page-aligned */
+  uint64_t weights_bytes;
+  const uint8_t *tokenizer; /* 64-aligned */
+  uint64_t tokenizer_bytes;
+} picollm_bundle;
+
+typedef const picollm_bundle *(*picollm_bundle_function)(void);
+
 #ifdef __cplusplus
 } /* extern "C" */
 
-static_assert(sizeof(picollm_step_arguments) == 88, "generated code indexes it");
+static_assert(sizeof(picollm_bundle) == 32, "generated code fills it");
+static_assert(sizeof(picollm_step_arguments) == 88,
+              "generated code indexes it");
 static_assert(sizeof(picollm_compiled_model) == 128, "generated code fills it");
 #endif
 
