@@ -4,6 +4,8 @@
 #   %{source}  root of the source tree
 #   %{build}   root of the build tree
 #   %{python}  a Python 3 interpreter
+#   %{qemu-aarch64}, %{qemu-x86_64}, %{bin-aarch64}   after `REQUIRES: emulated`:
+#              emulators, and the folder of picollm-run for aarch64
 
 import os
 
@@ -23,3 +25,14 @@ config.substitutions += [
     ("%{build}", config.picollm_build),
     ("%{python}", config.python),
 ]
+# Of tests that say `REQUIRES: emulated` or `emulated-x86-64`.
+if config.emulated:
+    config.available_features.add("emulated")
+    # Sanitisers take more addresses than the emulator of one's own processor has.
+    if not config.sanitized:
+        config.available_features.add("emulated-x86-64")
+    config.substitutions += [
+        ("%{qemu-aarch64}", config.qemu_aarch64),
+        ("%{qemu-x86_64}", config.qemu_x86_64),
+        ("%{bin-aarch64}", os.path.join(config.runtime_aarch64, "bin")),
+    ]

@@ -12,6 +12,7 @@
 #include "picollm/Attention/Attention.h"
 #include "picollm/Conversion/Kernels.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Triple.h"
 
 namespace picollm {
 #define GEN_PASS_DEF_CONVERTSTEPTOLLVM
@@ -97,7 +98,14 @@ LogicalResult ConvertStepToLLVM::emitSteps() {
     std::optional<InstructionSet> isa = instructionSetByName(name);
     if (!isa)
       return module.emitError("instruction set '")
-             << name << "' is unknown, expected portable or avx2";
+             << name << "' is unknown, expected one of "
+             << namesOfInstructionSets();
+    StringRef architecture = architectureOf(*isa);
+    if (!architecture.empty() &&
+        llvm::Triple(triple).getArchName() != architecture)
+      return module.emitError("instruction set '")
+             << name << "' is one of " << architecture << ", not of '" << triple
+             << "': set the option triple";
     std::vector<std::string> needed;
     for (StringRef feature : featuresOf(*isa))
       needed.push_back(feature.str());

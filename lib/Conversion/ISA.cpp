@@ -1,175 +1,46 @@
-//===- ISA.cpp - the operations that instruction sets differ in -----------===//
+//===- ISA.cpp - the table of an instruction set --------------------------===//
 
 #include "ISA.h"
 
 using namespace picollm;
 using namespace mlir;
 
-//===-- Portable ----------------------------------------------------------===//
-
-namespace portable {
-
-/// Low (even) and high (odd) bytes of each 16 bits, extended to 16 bits.
-static std::pair<Value, Value> signedBytes(KernelBuilder &k, Value bytes) {
-  Value words = k.bitcast(bytes, k.vec(16, k.i16));
-  return {k.shiftRightSigned(k.shiftLeft(words, 8), 8),
-          k.shiftRightSigned(words, 8)};
-}
-
-static Value sumOfProducts(KernelBuilder &k, std::pair<Value, Value> a,
-                           std::pair<Value, Value> c) {
-  return k.add(k.mul(a.first, c.first), k.mul(a.second, c.second));
-}
-
-static Value multiplyPairs(KernelBuilder &k, Value u, Value s) {
-  Value words = k.bitcast(u, k.vec(16, k.i16));
-  return sumOfProducts(k, {k.bitAnd(words, 0xff), k.shiftRight(words, 8)},
-                       signedBytes(k, s));
-}
-
-static Value multiplySignedPairs(KernelBuilder &k, Value w, Value s) {
-  return sumOfProducts(k, signedBytes(k, w), signedBytes(k, s));
-}
-
-static Value addPairs(KernelBuilder &k, Value a) {
-  Value words = k.bitcast(a, k.vec(8, k.i32));
-  return k.add(k.shiftRightSigned(k.shiftLeft(words, 16), 16),
-               k.shiftRightSigned(words, 16));
-}
-
-/// The upper half of a table is the negated lower half in reverse, because
-/// index 15 - i flips all signs: 8 entries are enough.
-static Values loadTable(KernelBuilder &k, Value pointer) {
-  Values entries;
-  for (int64_t i = 8; i < 16; ++i)
-    entries.push_back(k.splat(k.load(k.i8, k.at(pointer, i), 1), 32));
-  return entries;
-}
-
-static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
-  Value zero = k.constant(index.getType(), 0);
-  auto isSet = [&](Value bits, int64_t mask) {
-    return k.compare(arith::CmpIPredicate::ne, k.bitAnd(bits, mask), zero);
-  };
-  // Bit 3 clear: use entry 15 - i, negated.
-  Value upper = isSet(index, 8);
-  Value flip = k.select(upper, zero, k.constant(index.getType(), 0xff));
-  Value position = k.bitXor(index, flip);
-  Values level = table;
-  for (int64_t bit = 0; bit < 3; ++bit) {
-    Value mask = isSet(position, 1 << bit);
-    Values next;
-    for (size_t i = 0; i < level.size(); i += 2)
-      next.push_back(k.select(mask, level[i + 1], level[i]));
-    level = next;
+const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
+  switch (isa) {
+  case InstructionSet::Portable:
+    return portableHooks();
+  case InstructionSet::AVX2:
+    return avx2Hooks();
+  case InstructionSet::NEON:
+    return neonHooks();
+  case InstructionSet::DotProduct:
+    return dotProductHooks();
   }
-  return k.sub(k.bitXor(level[0], flip), flip);
+  llvm_unreachable("covered switch");
 }
 
-static Value extendHalf(KernelBuilder &k, Value bits) {
-  Type words = k.vec(8, k.i32), floats = k.vec(8, k.f32);
-  Value wide = k.zeroExtend(bits, words);
-  Value sign = k.shiftLeft(k.bitAnd(wide, 0x8000), 16);
-  Value magnitude = k.shiftLeft(k.bitAnd(wide, 0x7fff), 13);
-  // Exponents differ by 112. A subnormal half is m * 2^-24: with exponent 113
-  // it reads 2^-14 * (1 + m / 2^10), so 2^-14 is taken off again.
-  Value normal = k.add(magnitude, k.constant(words, int64_t(112) << 23));
-  Value above = k.add(magnitude, k.constant(words, int64_t(113) << 23));
-  Value subnormal =
-      k.fsub(k.bitcast(above, floats), k.constant(floats, 0x1p-14));
-  Value isSubnormal = k.compare(arith::CmpIPredicate::ult, magnitude,
-                                k.constant(words, int64_t(1) << 23));
-  Value result = k.select(isSubnormal, k.bitcast(subnormal, words), normal);
-  return k.bitcast(k.bitOr(result, sign), floats);
+/// Brings the low (0) or high (1) 8 bytes of each 16 of two vectors together in
+/// pairs, as the unpack instructions of x86.
+Value picollm::addInterleaved(KernelBuilder &k, Value sums, Value low,
+                              Value high, int64_t plane, int64_t half,
+                              Value (*multiply)(KernelBuilder &, Value,
+                                                Value)) {
+  SmallVector<int64_t> lanes;
+  for (int64_t base : {0, 16})
+    for (int64_t i = 0; i < 8; ++i) {
+      lanes.push_back(base + 8 * half + i);
+      lanes.push_back(base + 8 * half + i + 32);
+    }
+  Value weight = k.constant(low.getType(), int64_t(1) << plane);
+  return k.add(sums, multiply(k, weight, k.shuffle(low, high, lanes)));
 }
 
-static Value truncateToHalf(KernelBuilder &k, Value a) {
-  Type words = k.vec(8, k.i32), floats = k.vec(8, k.f32);
-  Value bits = k.bitcast(a, words);
-  Value sign = k.bitAnd(k.shiftRight(bits, 16), 0x8000);
-  Value magnitude = k.bitAnd(bits, 0x7fffffff);
-  // Normal: 13 bits less, rounded to even by adding 0xfff + the last bit kept.
-  Value odd = k.bitAnd(k.shiftRight(magnitude, 13), 1);
-  Value rounded = k.add(
-      k.add(magnitude, k.constant(words, 0xfff - (int64_t(112) << 23))), odd);
-  Value normal = k.shiftRight(rounded, 13);
-  // Subnormal: the addition of 0.5 rounds to multiples of 2^-24.
-  Value half = k.constant(floats, 0.5);
-  Value subnormal =
-      k.sub(k.bitcast(k.fadd(k.bitcast(magnitude, floats), half), words),
-            k.bitcast(half, words));
-  auto below = [&](int64_t limit, Value yes, Value no) {
-    return k.select(k.compare(arith::CmpIPredicate::slt, magnitude,
-                              k.constant(words, limit)),
-                    yes, no);
-  };
-  Value special =
-      below(0x7f800001, k.constant(words, 0x7c00), k.constant(words, 0x7e00));
-  Value result =
-      below(0x38800000, subnormal, below(0x47800000, normal, special));
-  return k.truncate(k.bitOr(result, sign), k.vec(8, k.i16));
-}
-
-} // namespace portable
-
-//===-- AVX2 --------------------------------------------------------------===//
-
-namespace avx2 {
-
-static Value multiplyPairs(KernelBuilder &k, Value u, Value s) {
-  return k.intrinsic("llvm.x86.avx2.pmadd.ub.sw", k.vec(16, k.i16), {u, s});
-}
-
-/// |w| <= 128 is a valid unsigned byte; its sign goes to s.
-static Value multiplySignedPairs(KernelBuilder &k, Value w, Value s) {
-  Type bytes = k.vec(32, k.i8);
-  Value negative =
-      k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
-  Value magnitude = k.select(negative, k.sub(k.constant(bytes, 0), w), w);
-  return multiplyPairs(k, magnitude,
-                       k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
-}
-
-static Value addPairs(KernelBuilder &k, Value a) {
-  return k.intrinsic("llvm.x86.avx2.pmadd.wd", k.vec(8, k.i32),
-                     {a, k.constant(k.vec(16, k.i16), 1)});
-}
-
-static Values loadTable(KernelBuilder &k, Value pointer) {
-  Value table = k.load(k.vec(16, k.i8), pointer, 16);
-  SmallVector<int64_t> twice;
-  for (int64_t i = 0; i < 32; ++i)
-    twice.push_back(i % 16);
-  return {k.shuffle(table, table, twice)};
-}
-
-static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
-  return k.intrinsic("llvm.x86.avx2.pshuf.b", k.vec(32, k.i8),
-                     {table[0], index});
-}
-
-static Value extendHalf(KernelBuilder &k, Value bits) {
+Value picollm::extendHalfByInstruction(KernelBuilder &k, Value bits) {
   return arith::ExtFOp::create(k.b, k.vec(8, k.f32),
                                k.bitcast(bits, k.vec(8, k.f16)));
 }
 
-static Value truncateToHalf(KernelBuilder &k, Value a) {
+Value picollm::truncateToHalfByInstruction(KernelBuilder &k, Value a) {
   return k.bitcast(arith::TruncFOp::create(k.b, k.vec(8, k.f16), a),
                    k.vec(8, k.i16));
-}
-
-} // namespace avx2
-
-const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
-  static const InstructionHooks portableHooks = {
-      portable::multiplyPairs, portable::multiplySignedPairs,
-      portable::addPairs,      portable::loadTable,
-      portable::lookUp,        portable::extendHalf,
-      portable::truncateToHalf};
-  static const InstructionHooks avx2Hooks = {
-      avx2::multiplyPairs, avx2::multiplySignedPairs,
-      avx2::addPairs,      avx2::loadTable,
-      avx2::lookUp,        avx2::extendHalf,
-      avx2::truncateToHalf};
-  return isa == InstructionSet::AVX2 ? avx2Hooks : portableHooks;
 }

@@ -1,7 +1,8 @@
 //===- ISA.h - the operations that instruction sets differ in ---*- C++ -*-===//
 //
-// One table of hooks per instruction set. Every hook gives the same bits on
-// every set; the portable one is the definition.
+// One table of hooks per instruction set, one file each in ISA/. Hooks of
+// numbers give the same bits on every set, and so do sums of products once they
+// are those of whole rows; the portable table is the definition.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,17 +14,35 @@
 namespace picollm {
 
 struct InstructionHooks {
-  /// u: u8 x 32, s: i8 x 32 -> i16 x 16: u[2i] s[2i] + u[2i+1] s[2i+1], which
-  /// must fit int16.
-  Value (*multiplyPairs)(KernelBuilder &k, Value u, Value s);
-  /// As multiplyPairs for a signed w in -128..127; s in -127..127.
-  Value (*multiplySignedPairs)(KernelBuilder &k, Value w, Value s);
-  /// i16 x 16 -> i32 x 8: sums of neighbours.
-  Value (*addPairs)(KernelBuilder &k, Value a);
+  /// Sums of products of 8 rows with 4 columns each. w, s: i8 x 32, byte
+  /// 4 * row + column; s in -127..127.
+  ///
+  /// i32 x 8: sums + products of w in -128..127. Null where there is no such
+  /// instruction; where there is one, the four hooks below are null.
+  Value (*dot)(KernelBuilder &k, Value sums, Value w, Value s);
+  /// Products that each int16 of a multiplication holds: 1, or 2 that are
+  /// added.
+  int64_t productsPerWord;
+  /// w in 0..127 -> i16 x 32 / productsPerWord. Words may be added while their
+  /// sums fit int16.
+  Value (*multiply)(KernelBuilder &k, Value w, Value s);
+  /// As multiply, for w in -128..127.
+  Value (*multiplySigned)(KernelBuilder &k, Value w, Value s);
+  /// sums (i32, half as many as words) + sums of neighbouring words.
+  Value (*widen)(KernelBuilder &k, Value sums, Value words);
+  /// These sums -> i32 x 8.
+  Value (*rowSums)(KernelBuilder &k, Value sums);
+
+  /// Sums of table look-ups. sums: i16 x 16, of rows 8 half .. 8 half + 7 and
+  /// 8 half + 16 .. 8 half + 23; low, high: i8 x 32, one per row -> sums +
+  /// 2^plane * (low + high).
+  Value (*addLookUps)(KernelBuilder &k, Value sums, Value low, Value high,
+                      int64_t plane, int64_t half);
   /// Loads a table of 16 int8 for `lookUp`.
   Values (*loadTable)(KernelBuilder &k, Value pointer);
   /// index: i8 x 32 in 0..15 -> i8 x 32: table[index].
   Value (*lookUp)(KernelBuilder &k, const Values &table, Value index);
+
   /// Bits of f16 (i16 x 8), finite -> f32 x 8.
   Value (*extendHalf)(KernelBuilder &k, Value bits);
   /// f32 x 8 -> bits of f16 (i16 x 8), rounded to nearest even.
@@ -31,6 +50,21 @@ struct InstructionHooks {
 };
 
 const InstructionHooks &hooksOf(InstructionSet isa);
+
+// In ISA/.
+const InstructionHooks &portableHooks();
+const InstructionHooks &avx2Hooks();
+const InstructionHooks &neonHooks();
+const InstructionHooks &dotProductHooks();
+
+/// addLookUps by a multiplication that adds pairs.
+Value addInterleaved(KernelBuilder &k, Value sums, Value low, Value high,
+                     int64_t plane, int64_t half,
+                     Value (*multiply)(KernelBuilder &, Value, Value));
+
+/// Conversions of one instruction, as LLVM selects it for the types.
+Value extendHalfByInstruction(KernelBuilder &k, Value bits);
+Value truncateToHalfByInstruction(KernelBuilder &k, Value a);
 
 } // namespace picollm
 

@@ -2,32 +2,50 @@
 
 #include "picollm/Conversion/InstructionSet.h"
 
+#include "llvm/ADT/SmallVectorExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
 using namespace picollm;
 using llvm::StringRef;
 
 namespace {
 struct Entry {
   InstructionSet isa;
-  StringRef name;
+  StringRef name, architecture;
   llvm::ArrayRef<StringRef> features;
 };
 } // namespace
 
 static const StringRef avx2Features[] = {"avx2", "f16c"};
+static const StringRef dotProductFeatures[] = {"neon", "dotprod"};
+static const StringRef neonFeatures[] = {"neon"};
+/// Best first within an architecture; portable code comes last.
 static const Entry entries[] = {
-    {InstructionSet::AVX2, "avx2", avx2Features},
-    {InstructionSet::Portable, "portable", {}},
+    {InstructionSet::AVX2, "avx2", "x86_64", avx2Features},
+    {InstructionSet::DotProduct, "dotprod", "aarch64", dotProductFeatures},
+    {InstructionSet::NEON, "neon", "aarch64", neonFeatures},
+    {InstructionSet::Portable, "portable", "", {}},
 };
-static const InstructionSet all[] = {InstructionSet::AVX2,
-                                     InstructionSet::Portable};
 
 static const Entry &entryOf(InstructionSet isa) {
-  return isa == InstructionSet::AVX2 ? entries[0] : entries[1];
+  return *llvm::find_if(entries,
+                        [isa](const Entry &entry) { return entry.isa == isa; });
 }
 
-llvm::ArrayRef<InstructionSet> picollm::allInstructionSets() { return all; }
+llvm::ArrayRef<InstructionSet> picollm::allInstructionSets() {
+  static const auto all = llvm::map_to_vector(
+      entries, [](const Entry &entry) { return entry.isa; });
+  return all;
+}
 
 StringRef picollm::nameOf(InstructionSet isa) { return entryOf(isa).name; }
+
+std::string picollm::namesOfInstructionSets() {
+  return llvm::join(
+      llvm::map_range(entries,
+                      [](const Entry &entry) { return entry.name.str(); }),
+      ", ");
+}
 
 std::optional<InstructionSet> picollm::instructionSetByName(StringRef name) {
   for (const Entry &entry : entries)
@@ -38,4 +56,8 @@ std::optional<InstructionSet> picollm::instructionSetByName(StringRef name) {
 
 llvm::ArrayRef<StringRef> picollm::featuresOf(InstructionSet isa) {
   return entryOf(isa).features;
+}
+
+StringRef picollm::architectureOf(InstructionSet isa) {
+  return entryOf(isa).architecture;
 }

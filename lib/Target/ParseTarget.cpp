@@ -19,17 +19,31 @@ static Error error(const Twine &message) {
 }
 
 namespace {
-/// A name of -target that is not a triple. Features: what the processor has,
-/// for choosing the instruction set.
+/// A name of -target that is not a triple. It promises its instruction sets
+/// whatever -mcpu says, unless features are taken away.
 struct NamedTarget {
   StringRef name, triple, cpu;
+  SmallVector<InstructionSet> instructionSets;
+  StringRef instead; ///< what to take where features are taken away
 };
 } // namespace
 
 static const NamedTarget namedTargets[] = {
-    {"x86-64", "x86_64-unknown-linux-gnu", "x86-64"},
-    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3"},
-    {"aarch64", "aarch64-unknown-linux-gnu", "generic"},
+    {"x86-64",
+     "x86_64-unknown-linux-gnu",
+     "x86-64",
+     {InstructionSet::Portable},
+     ""},
+    {"x86-64-v3",
+     "x86_64-unknown-linux-gnu",
+     "x86-64-v3",
+     {InstructionSet::AVX2},
+     " or take -target=x86-64"},
+    {"aarch64",
+     "aarch64-unknown-linux-gnu",
+     "generic",
+     {InstructionSet::DotProduct, InstructionSet::NEON},
+     ""},
 };
 
 std::string TargetDescription::requiredFeatures(InstructionSet isa) const {
@@ -88,6 +102,9 @@ static std::vector<std::string> missingFeatures(const Target &target,
                                                 StringRef triple, StringRef cpu,
                                                 StringRef features,
                                                 InstructionSet isa) {
+  StringRef architecture = architectureOf(isa);
+  if (!architecture.empty() && Triple(triple).getArchName() != architecture)
+    return {architecture.str()};
   std::unique_ptr<MCSubtargetInfo> info(
       target.createMCSubtargetInfo(Triple(triple), cpu, features));
   std::vector<std::string> missing;
@@ -114,6 +131,60 @@ static std::string hostFeatures() {
     if (feature.second)
       names.push_back("+" + feature.first().str());
   return join(names, ",");
+}
+
+using InstructionSets = SmallVector<InstructionSet>;
+
+/// Those of a name of ours that -mcpu and -mattr leave. Of several variants the
+/// better ones need more than every processor of the name has.
+static Expected<InstructionSets> instructionSetsOf(const NamedTarget &named,
+                                                   const Target &target,
+                                                   StringRef cpu,
+                                                   StringRef features) {
+  InstructionSets chosen;
+  std::string missing;
+  for (InstructionSet isa : named.instructionSets) {
+    std::string available;
+    if (named.instructionSets.size() > 1)
+      for (StringRef feature : featuresOf(isa))
+        available += "+" + feature.str() + ",";
+    auto names = missingFeatures(target, named.triple, cpu,
+                                 available + features.str(), isa);
+    if (names.empty())
+      chosen.push_back(isa);
+    else
+      missing = names[0];
+  }
+  if (chosen.empty())
+    return error("target '" + named.name + "' needs the feature " + missing +
+                 ", which -mcpu or -mattr take away; leave it" + named.instead);
+  return chosen;
+}
+
+static InstructionSets bestInstructionSet(const Target &target,
+                                          StringRef triple, StringRef cpu,
+                                          StringRef features) {
+  for (InstructionSet isa : allInstructionSets())
+    if (missingFeatures(target, triple, cpu, features, isa).empty())
+      return {isa};
+  return {InstructionSet::Portable};
+}
+
+/// Drops variants that need all that a better one needs: -mattr may ask for as
+/// much.
+static void removeUnreachable(TargetDescription &description) {
+  auto needs = [&](InstructionSet isa, InstructionSet better) {
+    std::string features = description.requiredFeatures(isa);
+    return all_of(featuresOf(better), [&](StringRef feature) {
+      return is_contained(split(features, ','), feature);
+    });
+  };
+  InstructionSets kept;
+  for (InstructionSet isa : description.instructionSets)
+    if (none_of(kept,
+                [&](InstructionSet better) { return needs(isa, better); }))
+      kept.push_back(isa);
+  description.instructionSets.assign(kept.begin(), kept.end());
 }
 
 static Expected<std::vector<std::string>> parseFeatures(StringRef text) {
@@ -161,26 +232,15 @@ picollm::parseTarget(StringRef target, StringRef cpu, StringRef featureList) {
     std::string given = join(description.features, ",");
     std::string available =
         isHost && cpu.empty() ? hostFeatures() + "," + given : given;
-    // A name of ours promises its instruction set whatever -mcpu says.
-    InstructionSet isa = InstructionSet::Portable;
-    for (InstructionSet candidate : allInstructionSets())
-      if (missingFeatures(**found, triple, base, available, candidate)
-              .empty()) {
-        isa = candidate;
-        break;
-      }
-    if (name == "x86-64")
-      isa = InstructionSet::Portable;
-    if (name == "x86-64-v3") {
-      isa = InstructionSet::AVX2;
-      auto missing = missingFeatures(**found, triple, base, available, isa);
-      if (!missing.empty())
-        return error("target 'x86-64-v3' needs the feature " + missing[0] +
-                     ", which -mcpu or -mattr take away; leave it or take "
-                     "-target=x86-64");
-    }
-    if (!is_contained(description.instructionSets, isa))
-      description.instructionSets.push_back(isa);
+    Expected<InstructionSets> chosen =
+        bestInstructionSet(**found, triple, base, available);
+    if (isNamed)
+      chosen = instructionSetsOf(*named, **found, base, given);
+    if (!chosen)
+      return chosen.takeError();
+    for (InstructionSet isa : *chosen)
+      if (!is_contained(description.instructionSets, isa))
+        description.instructionSets.push_back(isa);
   }
   llvm::sort(description.instructionSets,
              [](InstructionSet a, InstructionSet c) {
@@ -189,5 +249,6 @@ picollm::parseTarget(StringRef target, StringRef cpu, StringRef featureList) {
                };
                return rank(a) < rank(c);
              });
+  removeUnreachable(description);
   return description;
 }

@@ -58,8 +58,9 @@ static cl::opt<std::string> chatTemplate(
     cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string>
     target("target", cl::init("host"),
-           cl::desc("host (default), x86-64, x86-64-v3, or an LLVM triple; "
-                    "several, comma-separated, become variants of one library"),
+           cl::desc("host (default), x86-64, x86-64-v3, aarch64 (with and "
+                    "without dot product), or an LLVM triple; several, "
+                    "comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));
 static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
                                 cl::value_desc("CPU"), cl::cat(category));

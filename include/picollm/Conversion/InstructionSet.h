@@ -6,24 +6,33 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
+#include <string>
 
 namespace picollm {
 
 /// A set of instructions that has kernels of its own.
 enum class InstructionSet {
-  Portable, ///< plain IR that LLVM legalises on any little-endian target
-  AVX2,     ///< x86-64 with AVX2 and F16C
+  Portable,   ///< plain IR that LLVM legalises on any little-endian target
+  AVX2,       ///< x86-64 with AVX2 and F16C
+  NEON,       ///< every aarch64 (ARMv8.0)
+  DotProduct, ///< aarch64 with sdot (optional from ARMv8.2 on, then usual)
 };
 
 /// All of them, best first.
 llvm::ArrayRef<InstructionSet> allInstructionSets();
 
-/// As in names of kernels and pass options: "portable", "avx2".
+/// As in names of kernels and pass options: "portable", "avx2", "neon",
+/// "dotprod".
 llvm::StringRef nameOf(InstructionSet isa);
+/// All names, for messages: "avx2, ...".
+std::string namesOfInstructionSets();
 std::optional<InstructionSet> instructionSetByName(llvm::StringRef name);
 
 /// LLVM features that the target must have, without "+".
 llvm::ArrayRef<llvm::StringRef> featuresOf(InstructionSet isa);
+
+/// LLVM's name of the only architecture that has it, or "" for any.
+llvm::StringRef architectureOf(InstructionSet isa);
 
 } // namespace picollm
 

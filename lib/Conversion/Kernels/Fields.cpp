@@ -22,18 +22,25 @@ class FieldsPass {
 public:
   FieldsPass(KernelBuilder &k, int64_t bits, int64_t tokens,
              llvm::ArrayRef<int64_t> groups, Value stride)
-      : k(k), bits(bits), tokens(tokens), groups(groups), stride(stride) {}
+      : k(k), hooks(hooksOf(k.isa)), bits(bits), tokens(tokens), groups(groups),
+        stride(stride) {}
 
-  /// Multiply-adds whose sum fits int16: 2 * (2^b - 1) * 127 each.
-  int64_t safeMultiplyAdds() const {
-    return bits == 8 ? 1 : 32767 / (2 * ((1 << bits) - 1) * 127);
+  /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
+  /// for 8 bits, -128.
+  int64_t safeMultiplications() const {
+    int64_t largest = bits == 8 ? 128 : (1 << bits) - 1;
+    return 32767 / (hooks.productsPerWord * largest * 127);
   }
-  /// Steps between two widenings.
+  /// Steps whose code is laid out one after the other: as many as fit int16, or
+  /// what hides the latency of dot products.
   int64_t groupSteps() const {
-    return std::max<int64_t>(1, safeMultiplyAdds() / 2);
+    return hooks.dot ? 4 : std::max<int64_t>(1, safeMultiplications() / 2);
+  }
+  Type sumType() const {
+    return k.vec(hooks.dot ? 8 : 16 / hooks.productsPerWord, k.i32);
   }
 
-  /// Adds `steps` steps to sums (i32 x 8, [tokens][groups]).
+  /// Adds `steps` steps to sums (of sumType(), [tokens][groups]).
   Values accumulate(Value weights, Value codes, int64_t steps,
                     mlir::ValueRange sums);
 
@@ -42,6 +49,7 @@ private:
   Value shifted(Value a, int64_t left);
 
   KernelBuilder &k;
+  const InstructionHooks &hooks;
   int64_t bits, tokens;
   llvm::ArrayRef<int64_t> groups;
   Value stride;
@@ -77,10 +85,9 @@ Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
 
 Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
                               mlir::ValueRange sums) {
-  const InstructionHooks &hooks = hooksOf(k.isa);
   Values next(sums), words(next.size());
   auto widen = [&](size_t i) {
-    next[i] = k.add(next[i], hooks.addPairs(k, words[i]));
+    next[i] = hooks.widen(k, next[i], words[i]);
     words[i] = Value();
   };
   k.prefetch(weights, steps * stepBytes(bits));
@@ -99,10 +106,14 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
             k.bitcast(k.splat(k.load(k.i32, token, 4), 8), k.vec(32, k.i8));
         for (size_t g = 0; g < groups.size(); ++g) {
           size_t i = t * groups.size() + g;
-          Value products = bits == 8 ? hooks.multiplySignedPairs(k, u[g], four)
-                                     : hooks.multiplyPairs(k, u[g], four);
+          if (hooks.dot) {
+            next[i] = hooks.dot(k, next[i], u[g], four);
+            continue;
+          }
+          Value products = bits == 8 ? hooks.multiplySigned(k, u[g], four)
+                                     : hooks.multiply(k, u[g], four);
           words[i] = words[i] ? k.add(words[i], products) : products;
-          if (done % safeMultiplyAdds() == 0)
+          if (done % safeMultiplications() == 0)
             widen(i);
         }
       }
@@ -116,6 +127,7 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
 static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
                      llvm::ArrayRef<int64_t> groups, const DotArguments &a,
                      Value begin) {
+  const InstructionHooks &hooks = hooksOf(k.isa);
   FieldsPass pass(k, bits, tokens, groups, a.stride);
   Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
   Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
@@ -126,8 +138,7 @@ static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
                              k.at(codes, column), steps, current);
     };
   };
-  Type ints = k.vec(8, k.i32);
-  Values sums(tokens * groups.size(), k.constant(ints, 0));
+  Values sums(tokens * groups.size(), k.constant(pass.sumType(), 0));
   int64_t width = pass.groupSteps() * stepColumns;
   Value middle = k.sub(length, k.rem(length, k.index(width)));
   sums = k.loop(k.index(0), middle, width, sums, body(pass.groupSteps()));
@@ -142,19 +153,24 @@ static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
     Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
     int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
     Value correction = k.splat(k.mul(codeSum, k.constant(k.i32, factor)), 8);
-    for (size_t g = 0; g < groups.size(); ++g)
-      addBlock(k, a, t, groups[g],
-               k.add(k.shiftLeft(sums[t * groups.size() + g], 1), correction),
+    for (size_t g = 0; g < groups.size(); ++g) {
+      Value sum = sums[t * groups.size() + g];
+      if (!hooks.dot)
+        sum = hooks.rowSums(k, sum);
+      addBlock(k, a, t, groups[g], k.add(k.shiftLeft(sum, 1), correction),
                scale);
+    }
   }
 }
 
 void picollm::emitFields(KernelBuilder &k, int64_t bits, int64_t tokens,
                          const DotArguments &a) {
-  // Four tokens times four groups of sums do not fit 16 registers: two passes.
+  // Four tokens times four groups of sums do not fit the registers: passes.
   llvm::SmallVector<llvm::SmallVector<int64_t>> passes;
   if (tokens == 1)
     passes = {{0, 1, 2, 3}};
+  else if (hooksOf(k.isa).productsPerWord == 1)
+    passes = {{0}, {1}, {2}, {3}};
   else
     passes = {{0, 2}, {1, 3}};
   k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {

@@ -2,9 +2,9 @@
 //
 // A byte of a plane holds one row: 4 columns in its low nibble, 4 in its high
 // one. Each nibble is looked up in the table of its 4 columns, for 32 rows at
-// once; the two results of a row are made neighbours and added in int16 with
-// the plane's weight 2^p by the multiply-add of pairs. A block has 16 steps, so
-// a row's sum is at most 16 * 2 * 127 * 7 = 28448: int16 holds a whole block.
+// once; the two results of a row are added in int16 with the plane's weight
+// 2^p. A block has 16 steps, so a row's sum is at most 16 * 2 * 127 * 7 =
+// 28448: int16 holds a whole block.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,18 +18,6 @@ using namespace picollm;
 /// look-ups are long, and their time is not that of the loop.
 static int64_t unrollOf(InstructionSet isa) {
   return isa == InstructionSet::Portable ? 1 : 4;
-}
-
-/// Lanes that bring the low (0) or high (1) 8 bytes of each 16 of two vectors
-/// together in pairs, as the unpack instructions of x86.
-static llvm::SmallVector<int64_t> interleave(int64_t half) {
-  llvm::SmallVector<int64_t> lanes;
-  for (int64_t base : {0, 16})
-    for (int64_t i = 0; i < 8; ++i) {
-      lanes.push_back(base + 8 * half + i);
-      lanes.push_back(base + 8 * half + i + 32);
-    }
-  return lanes;
 }
 
 /// One step: `sums` are, per token, int16 sums of rows 0-7 and 16-23, then of
@@ -53,12 +41,9 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
     for (int64_t p = 0; p < bits; ++p) {
       Value a = hooks.lookUp(k, low, nibbles[2 * p]);
       Value c = hooks.lookUp(k, high, nibbles[2 * p + 1]);
-      Value weight = k.constant(bytes, int64_t(1) << p);
-      for (int64_t half : {0, 1}) {
-        Value pairs = k.shuffle(a, c, interleave(half));
+      for (int64_t half : {0, 1})
         next[2 * t + half] =
-            k.add(next[2 * t + half], hooks.multiplyPairs(k, weight, pairs));
-      }
+            hooks.addLookUps(k, next[2 * t + half], a, c, p, half);
     }
   }
   return next;

@@ -1,4 +1,4 @@
-//===- CompiledModule.cpp - generated functions, loaded -------------------===//
+//===- CompiledModule.cpp - generated functions that can be called --------===//
 
 #include "CompiledModule.h"
 
@@ -9,19 +9,39 @@
 #include "picollm/Target/Target.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 #include "gtest/gtest.h"
 #include <dlfcn.h>
 
 using namespace picollm;
 
-bool picollm::canRun(InstructionSet isa) {
-  auto host = llvm::sys::getHostCPUFeatures();
-  return llvm::all_of(featuresOf(isa),
-                      [&](llvm::StringRef f) { return host.lookup(f); });
+static bool isOfThisMachine(InstructionSet isa) {
+  llvm::StringRef architecture = architectureOf(isa);
+  llvm::Triple triple(llvm::sys::getProcessTriple());
+  return architecture.empty() || architecture == triple.getArchName();
 }
 
-CompiledModule::CompiledModule()
-    : module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}
+/// The least processor of the emulator that has the instruction set.
+static const char *emulatedProcessor(InstructionSet isa) {
+  return isa == InstructionSet::NEON ? "cortex-a53" : "neoverse-n1";
+}
+
+std::string picollm::reasonNotToRun(InstructionSet isa) {
+  if (isOfThisMachine(isa)) {
+    auto host = llvm::sys::getHostCPUFeatures();
+    for (llvm::StringRef feature : featuresOf(isa))
+      if (!host.lookup(feature))
+        return "this processor has no " + feature.str();
+    return "";
+  }
+  if (architectureOf(isa) == "aarch64" && EmulatedLibrary::isAvailable())
+    return "";
+  return "nothing here runs " + architectureOf(isa).str();
+}
+
+CompiledModule::CompiledModule(InstructionSet isa)
+    : isa(isa),
+      module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}
 
 CompiledModule::~CompiledModule() {
   if (handle)
@@ -49,16 +69,36 @@ void CompiledModule::load() {
   llvm::SmallString<128> file;
   ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("picollm", "so", file));
   path = file.str().str();
-  auto target = parseTarget("host");
+  auto target =
+      parseTarget(isOfThisMachine(isa) ? "host" : architectureOf(isa));
   ASSERT_TRUE(static_cast<bool>(target)) << take(target.takeError());
   ASSERT_EQ(take(emitObject(*module, *target, path + ".o")), "");
   ASSERT_EQ(take(linkSharedLibrary({path + ".o"}, exports, path)), "");
+  if (!isOfThisMachine(isa)) {
+    emulated = std::make_unique<EmulatedLibrary>(path, emulatedProcessor(isa));
+    return;
+  }
   handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(handle, nullptr) << dlerror();
 }
 
-void *CompiledModule::symbol(const std::string &name) {
+void CompiledModule::call(const std::string &name,
+                          const std::vector<Argument> &arguments) {
+  ASSERT_LE(arguments.size(), kMaximumArguments);
+  if (emulated) {
+    std::string problem =
+        emulated->call(name, {arguments.begin(), arguments.end()});
+    ASSERT_EQ(problem, "") << name;
+    return;
+  }
   void *address = handle ? dlsym(handle, name.c_str()) : nullptr;
-  EXPECT_NE(address, nullptr) << name;
-  return address;
+  ASSERT_NE(address, nullptr) << name;
+  int64_t a[kMaximumArguments] = {};
+  for (size_t i = 0; i < arguments.size(); ++i)
+    a[i] = arguments[i].value + reinterpret_cast<intptr_t>(arguments[i].data);
+  // Arguments too many are not looked at in any calling convention here.
+  using Function = void(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                        int64_t, int64_t);
+  reinterpret_cast<Function *>(address)(a[0], a[1], a[2], a[3], a[4], a[5],
+                                        a[6], a[7]);
 }

@@ -18,9 +18,6 @@ using namespace picollm;
 
 namespace {
 
-using DotFunction = void(const uint8_t *, const uint8_t *, const float *,
-                         const int32_t *, int64_t, int64_t, float *);
-
 /// How codes and activations are filled.
 enum class Fill { Random, AllMaximal, AllZero, Opposed };
 
@@ -163,33 +160,30 @@ struct Problem {
 
 class DotKernels : public testing::TestWithParam<InstructionSet> {
 protected:
-  static void SetUpTestSuite() {
-    compiled = new CompiledModule;
-    for (InstructionSet isa : allInstructionSets())
-      for (const DotKernel &kernel : dotKernels(isa))
-        getDotKernel(compiled->getModule(), kernel).setPublic();
-    compiled->load();
-  }
-  static void TearDownTestSuite() {
-    delete compiled;
-    compiled = nullptr;
-  }
+  static void TearDownTestSuite() { compiled.reset(); }
   void SetUp() override {
-    if (!canRun(GetParam()))
-      GTEST_SKIP() << "this processor cannot run " << nameOf(GetParam()).str();
+    std::string reason = reasonNotToRun(GetParam());
+    if (!reason.empty())
+      GTEST_SKIP() << reason;
+    if (compiled && compiled->getInstructionSet() == GetParam())
+      return;
+    compiled = std::make_unique<CompiledModule>(GetParam());
+    for (const DotKernel &kernel : dotKernels(GetParam()))
+      getDotKernel(compiled->getModule(), kernel).setPublic();
+    compiled->load();
   }
 
   void check(const DotKernel &kernel, int64_t columns, Fill fill) {
     Problem problem(kernel.bits, columns, kernel.tokens, fill);
     AlignedBuffer<float> sums(32 * kernel.tokens, 0.375f);
-    auto *function = compiled->get<DotFunction>(kernel.name());
-    ASSERT_NE(function, nullptr);
-    uint8_t *encoded = problem.encoded.data();
     const EncodedSegmentOffsets &o = problem.offsets;
-    function(problem.weights.data(), encoded + o.values,
-             reinterpret_cast<float *>(encoded + o.scales),
-             reinterpret_cast<int32_t *>(encoded + o.sums), columns,
-             problem.stride, sums.data());
+    compiled->call(kernel.name(), {problem.weights,
+                                   {problem.encoded, o.values},
+                                   {problem.encoded, o.scales},
+                                   {problem.encoded, o.sums},
+                                   columns,
+                                   problem.stride,
+                                   sums});
     for (int64_t t = 0; t < kernel.tokens; ++t)
       for (int64_t row = 0; row < 32; ++row)
         ASSERT_EQ(sums[32 * t + row], problem.expected(t, row, 0.375f))
@@ -197,10 +191,10 @@ protected:
             << " row " << row << " fill " << int(fill);
   }
 
-  static CompiledModule *compiled;
+  static std::unique_ptr<CompiledModule> compiled;
 };
 
-CompiledModule *DotKernels::compiled = nullptr;
+std::unique_ptr<CompiledModule> DotKernels::compiled;
 
 TEST_P(DotKernels, RandomCodesAndEveryLengthOfTheLastBlock) {
   for (const DotKernel &kernel : dotKernels(GetParam()))

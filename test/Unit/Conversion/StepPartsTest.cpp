@@ -33,18 +33,6 @@ MatrixLayout gateLayout(int64_t rows) {
 
 MatrixLayout singleLayout() { return {96, {{45, {{4, 32}, {2, 64}}}}}; }
 
-using Linear1 = void(const uint8_t *, const uint8_t *, float *, int64_t,
-                     int64_t, int64_t);
-using Linear3 = void(const uint8_t *, const uint8_t *, float *, float *,
-                     float *, int64_t, int64_t, int64_t);
-using Encode = void(const uint8_t *, const float *, uint8_t *, int64_t, int64_t,
-                    int64_t);
-using EncodeNorm = void(const uint8_t *, const float *, const float *,
-                        uint8_t *, int64_t, int64_t, int64_t);
-using Embedding = void(const uint8_t *, const int32_t *, float *, int64_t,
-                       int64_t, int64_t);
-using Rotation = void(float *, int64_t, int64_t, int64_t, int64_t);
-
 const std::vector<double> frequencies = {1.0, 0.5, 0.0123, 1e-4};
 constexpr double epsilon = 1e-5;
 
@@ -72,37 +60,33 @@ struct Names {
 
 class StepPartsTest : public testing::TestWithParam<InstructionSet> {
 protected:
-  static void SetUpTestSuite() {
-    compiled = new CompiledModule;
-    for (InstructionSet isa : allInstructionSets()) {
-      StepParts parts(compiled->getModule(), isa);
-      auto publish = [](mlir::func::FuncOp function) {
-        function.setPublic();
-        return function.getName().str();
-      };
-      Names &n = names[isa];
-      n.linear = publish(parts.linear(mixedLayout(), LinearEpilogue::Store));
-      n.add = publish(parts.linear(singleLayout(), LinearEpilogue::Add));
-      n.silu = publish(parts.linear(gateLayout(64), LinearEpilogue::SiLU));
-      n.gelu = publish(parts.linear(gateLayout(50), LinearEpilogue::GeLUTanh));
-      n.encode = publish(parts.encode(mixedLayout(), std::nullopt));
-      n.encodeGate = publish(parts.encode(gateLayout(64), std::nullopt));
-      n.encodeSingle = publish(parts.encode(singleLayout(), std::nullopt));
-      n.encodeNorm = publish(parts.encode(mixedLayout(), epsilon));
-      n.embedding = publish(parts.embedding(mixedLayout()));
-      n.rotation = publish(parts.rotation(frequencies, 1.25));
-    }
+  static void TearDownTestSuite() { compiled.reset(); }
+  void SetUp() override {
+    std::string reason = reasonNotToRun(GetParam());
+    if (!reason.empty())
+      GTEST_SKIP() << reason;
+    if (compiled && compiled->getInstructionSet() == GetParam())
+      return;
+    compiled = std::make_unique<CompiledModule>(GetParam());
+    StepParts parts(compiled->getModule(), GetParam());
+    auto publish = [](mlir::func::FuncOp function) {
+      function.setPublic();
+      return function.getName().str();
+    };
+    Names &n = names;
+    n.linear = publish(parts.linear(mixedLayout(), LinearEpilogue::Store));
+    n.add = publish(parts.linear(singleLayout(), LinearEpilogue::Add));
+    n.silu = publish(parts.linear(gateLayout(64), LinearEpilogue::SiLU));
+    n.gelu = publish(parts.linear(gateLayout(50), LinearEpilogue::GeLUTanh));
+    n.encode = publish(parts.encode(mixedLayout(), std::nullopt));
+    n.encodeGate = publish(parts.encode(gateLayout(64), std::nullopt));
+    n.encodeSingle = publish(parts.encode(singleLayout(), std::nullopt));
+    n.encodeNorm = publish(parts.encode(mixedLayout(), epsilon));
+    n.embedding = publish(parts.embedding(mixedLayout()));
+    n.rotation = publish(parts.rotation(frequencies, 1.25));
     compiled->load();
   }
-  static void TearDownTestSuite() {
-    delete compiled;
-    compiled = nullptr;
-  }
-  void SetUp() override {
-    if (!canRun(GetParam()))
-      GTEST_SKIP() << "this processor cannot run " << nameOf(GetParam()).str();
-  }
-  Names &name() { return names[GetParam()]; }
+  Names &name() { return names; }
 
   /// Encoded tokens, by every thread in turn.
   AlignedBuffer<uint8_t> encode(const std::string &function,
@@ -112,17 +96,16 @@ protected:
     AlignedBuffer<uint8_t> packed = pack(matrix);
     AlignedBuffer<uint8_t> out(encodedActivationBytes(matrix.layout) * tokens);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->get<Encode>(function)(packed.data(), x.data(), out.data(),
-                                      tokens, thread, threads);
+      compiled->call(function, {packed, x, out, tokens, thread, threads});
     return out;
   }
 
-  static CompiledModule *compiled;
-  static std::map<InstructionSet, Names> names;
+  static std::unique_ptr<CompiledModule> compiled;
+  static Names names;
 };
 
-CompiledModule *StepPartsTest::compiled = nullptr;
-std::map<InstructionSet, Names> StepPartsTest::names;
+std::unique_ptr<CompiledModule> StepPartsTest::compiled;
+Names StepPartsTest::names;
 
 /// y of panel `panel` for one token, by the interpreter.
 std::vector<float> expectedPanel(const QuantizedMatrix &matrix, size_t panel,
@@ -192,8 +175,8 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
   for (int64_t threads : {1, 2, 3}) {
     AlignedBuffer<uint8_t> out(bytes * 2);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->get<EncodeNorm>(name().encodeNorm)(
-          packed.data(), x.data(), norm.data(), out.data(), 2, thread, threads);
+      compiled->call(name().encodeNorm,
+                     {packed, x, norm, out, 2, thread, threads});
     for (int64_t t = 0; t < 2; ++t) {
       double squares = 0;
       for (int64_t j = 0; j < 264; ++j)
@@ -218,9 +201,8 @@ TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
       for (size_t p = 0; p < 3; ++p)
         y[p].assign(matrix.layout.panels[p].rows * tokens, NAN);
       for (int64_t thread = 0; thread < threads; ++thread)
-        compiled->get<Linear3>(name().linear)(
-            packed.data(), encoded.data(), y[0].data(), y[1].data(),
-            y[2].data(), tokens, thread, threads);
+        compiled->call(name().linear, {packed, encoded, y[0], y[1], y[2],
+                                       tokens, thread, threads});
       for (size_t p = 0; p < 3; ++p)
         for (int64_t t = 0; t < tokens; ++t) {
           auto expected = expectedPanel(matrix, p, &x[264 * t]);
@@ -242,8 +224,7 @@ TEST_P(StepPartsTest, AddingProductKeepsTheResidual) {
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> y = residual;
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->get<Linear1>(name().add)(packed.data(), encoded.data(),
-                                         y.data(), tokens, thread, threads);
+      compiled->call(name().add, {packed, encoded, y, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
       auto expected = expectedPanel(matrix, 0, &x[96 * t]);
       for (int64_t row = 0; row < rows; ++row)
@@ -252,16 +233,16 @@ TEST_P(StepPartsTest, AddingProductKeepsTheResidual) {
   }
 }
 
-void checkGate(const QuantizedMatrix &matrix, AlignedBuffer<uint8_t> &encoded,
-               Linear1 *function, const std::vector<float> &x, int64_t tokens,
-               double relative, double (*gate)(double)) {
+void checkGate(CompiledModule &compiled, const QuantizedMatrix &matrix,
+               AlignedBuffer<uint8_t> &encoded, const std::string &function,
+               const std::vector<float> &x, int64_t tokens, double relative,
+               double (*gate)(double)) {
   AlignedBuffer<uint8_t> packed = pack(matrix);
   int64_t rows = matrix.layout.panels[0].rows;
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> y(rows * tokens, NAN);
     for (int64_t thread = 0; thread < threads; ++thread)
-      function(packed.data(), encoded.data(), y.data(), tokens, thread,
-               threads);
+      compiled.call(function, {packed, encoded, y, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
       auto g = expectedPanel(matrix, 0, &x[128 * t]);
       auto u = expectedPanel(matrix, 1, &x[128 * t]);
@@ -284,13 +265,13 @@ TEST_P(StepPartsTest, GatesAreAccurate) {
       x[128 * t + j] *= std::pow(10.0f, t - 4);
   QuantizedMatrix full = randomMatrix(gateLayout(64), 12);
   auto encoded = encode(name().encodeGate, full, x, tokens, 1);
-  checkGate(full, encoded, compiled->get<Linear1>(name().silu), x, tokens, 1e-6,
+  checkGate(*compiled, full, encoded, name().silu, x, tokens, 1e-6,
             [](double g) { return g / (1 + std::exp(-g)); });
   QuantizedMatrix partial = randomMatrix(gateLayout(50), 13);
   auto other = encode(name().encodeGate, partial, x, tokens, 1);
   // The exponent, up to 88, is itself rounded to f32.
-  checkGate(partial, other, compiled->get<Linear1>(name().gelu), x, tokens,
-            2e-5, [](double g) {
+  checkGate(*compiled, partial, other, name().gelu, x, tokens, 2e-5,
+            [](double g) {
               double u = std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
               return g / (1 + std::exp(-2 * u));
             });
@@ -305,8 +286,8 @@ TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> out(ids.size() * 264, NAN), expected(264);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->get<Embedding>(name().embedding)(
-          packed.data(), ids.data(), out.data(), ids.size(), thread, threads);
+      compiled->call(name().embedding,
+                     {packed, ids, out, int64_t(ids.size()), thread, threads});
     for (size_t t = 0; t < ids.size(); ++t) {
       int64_t row = ids[t];
       size_t panel = row < 70 ? 0 : row < 102 ? 1 : 2;
@@ -328,8 +309,8 @@ TEST_P(StepPartsTest, RotationIsAccurateUpToAMillionRadians) {
     for (int64_t threads : {1, 2}) {
       std::vector<float> out(2 * half * tokens, NAN);
       for (int64_t thread = 0; thread < threads; ++thread)
-        compiled->get<Rotation>(name().rotation)(out.data(), position, tokens,
-                                                 thread, threads);
+        compiled->call(name().rotation,
+                       {out, position, tokens, thread, threads});
       for (int64_t t = 0; t < tokens; ++t)
         for (int64_t i = 0; i < half; ++i) {
           double angle = double(position + t) * frequencies[i];

@@ -45,9 +45,62 @@ TEST(ParseTarget, TripleTakesItsInstructionSetFromProcessorAndFeatures) {
   ASSERT_TRUE(static_cast<bool>(features));
   EXPECT_EQ(features->instructionSets, std::vector{InstructionSet::AVX2});
   EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2), "avx2,f16c,bmi2");
-  auto aarch64 = parseTarget("aarch64");
-  ASSERT_TRUE(static_cast<bool>(aarch64));
-  EXPECT_EQ(aarch64->instructionSets, std::vector{InstructionSet::Portable});
+}
+
+static std::vector<InstructionSet>
+instructionSetsOf(const char *target, const char *cpu = "",
+                  const char *features = "") {
+  auto description = parseTarget(target, cpu, features);
+  if (description)
+    return description->instructionSets;
+  ADD_FAILURE() << llvm::toString(description.takeError());
+  return {};
+}
+
+TEST(ParseTarget, Aarch64HasVariantsWithAndWithoutDotProduct) {
+  const std::vector both = {InstructionSet::DotProduct, InstructionSet::NEON};
+  auto target = parseTarget("aarch64");
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_EQ(target->triple, "aarch64-unknown-linux-gnu");
+  EXPECT_EQ(target->instructionSets, both);
+  EXPECT_EQ(target->requiredFeatures(InstructionSet::DotProduct),
+            "neon,dotprod");
+  EXPECT_EQ(target->requiredFeatures(InstructionSet::NEON), "neon");
+  EXPECT_EQ(instructionSetsOf("aarch64", "cortex-a53"), both);
+  EXPECT_EQ(instructionSetsOf("aarch64", "neoverse-n1"), both);
+}
+
+TEST(ParseTarget, FeaturesChooseAmongTheVariantsOfAarch64) {
+  EXPECT_EQ(instructionSetsOf("aarch64", "", "-dotprod"),
+            std::vector{InstructionSet::NEON});
+  EXPECT_EQ(instructionSetsOf("aarch64", "", "+dotprod"),
+            std::vector{InstructionSet::DotProduct});
+  EXPECT_TRUE(has(messageOf(parseTarget("aarch64", "", "-neon")),
+                  "needs the feature neon"));
+}
+
+TEST(ParseTarget, TripleOfAarch64TakesItsInstructionSetFromTheProcessor) {
+  const char *triple = "aarch64-linux-android";
+  EXPECT_EQ(instructionSetsOf(triple), std::vector{InstructionSet::NEON});
+  EXPECT_EQ(instructionSetsOf(triple, "cortex-a53"),
+            std::vector{InstructionSet::NEON});
+  EXPECT_EQ(instructionSetsOf(triple, "neoverse-n1"),
+            std::vector{InstructionSet::DotProduct});
+  EXPECT_EQ(instructionSetsOf(triple, "", "+dotprod"),
+            std::vector{InstructionSet::DotProduct});
+  EXPECT_EQ(instructionSetsOf(triple, "", "-neon"),
+            std::vector{InstructionSet::Portable});
+}
+
+// 32-bit ARM has features of these names as well, but other instructions.
+TEST(ParseTarget, InstructionSetsBelongToTheirArchitecture) {
+  EXPECT_EQ(instructionSetsOf("armv8a-linux-gnueabihf", "", "+neon,+dotprod"),
+            std::vector{InstructionSet::Portable});
+}
+
+TEST(ParseTarget, VariantThatIsNeverChosenIsLeftOut) {
+  EXPECT_EQ(instructionSetsOf("x86-64,x86-64-v3", "", "+avx2,+f16c"),
+            std::vector{InstructionSet::AVX2});
 }
 
 TEST(ParseTarget, VendorsOfATripleMayDiffer) {

@@ -1,0 +1,64 @@
+//===- AVX2.cpp - x86-64 with AVX2 and F16C -----------------------------===//
+
+#include "../ISA.h"
+
+using namespace picollm;
+using namespace mlir;
+
+namespace {
+
+Value multiply(KernelBuilder &k, Value u, Value s) {
+  return k.intrinsic("llvm.x86.avx2.pmadd.ub.sw", k.vec(16, k.i16), {u, s});
+}
+
+/// |w| <= 128 is a valid unsigned byte; its sign goes to s.
+Value multiplySigned(KernelBuilder &k, Value w, Value s) {
+  Type bytes = k.vec(32, k.i8);
+  Value negative =
+      k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
+  Value magnitude = k.select(negative, k.sub(k.constant(bytes, 0), w), w);
+  return multiply(k, magnitude,
+                  k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
+}
+
+Value widen(KernelBuilder &k, Value sums, Value words) {
+  return k.add(sums, k.intrinsic("llvm.x86.avx2.pmadd.wd", k.vec(8, k.i32),
+                                 {words, k.constant(k.vec(16, k.i16), 1)}));
+}
+
+Value rowSums(KernelBuilder &k, Value sums) { return sums; }
+
+Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
+                 int64_t plane, int64_t half) {
+  return addInterleaved(k, sums, low, high, plane, half, multiply);
+}
+
+Values loadTable(KernelBuilder &k, Value pointer) {
+  Value table = k.load(k.vec(16, k.i8), pointer, 16);
+  SmallVector<int64_t> twice;
+  for (int64_t i = 0; i < 32; ++i)
+    twice.push_back(i % 16);
+  return {k.shuffle(table, table, twice)};
+}
+
+Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+  return k.intrinsic("llvm.x86.avx2.pshuf.b", k.vec(32, k.i8),
+                     {table[0], index});
+}
+
+} // namespace
+
+const InstructionHooks &picollm::avx2Hooks() {
+  static const InstructionHooks hooks = {/*dot=*/nullptr,
+                                         /*productsPerWord=*/2,
+                                         multiply,
+                                         multiplySigned,
+                                         widen,
+                                         rowSums,
+                                         addLookUps,
+                                         loadTable,
+                                         lookUp,
+                                         extendHalfByInstruction,
+                                         truncateToHalfByInstruction};
+  return hooks;
+}

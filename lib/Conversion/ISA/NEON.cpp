@@ -1,0 +1,124 @@
+//===- NEON.cpp - aarch64: ARMv8.0, and with dot product ------------------===//
+//
+// Registers have 16 bytes; vectors of 32 are two of them. There are 32 of them,
+// so that products can be summed without adding neighbours first.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../ISA.h"
+
+using namespace picollm;
+using namespace mlir;
+
+namespace {
+
+/// One vector of equal parts, in order.
+Value join(KernelBuilder &k, ArrayRef<Value> parts) {
+  if (parts.size() == 1)
+    return parts[0];
+  Value first = join(k, parts.take_front(parts.size() / 2));
+  Value second = join(k, parts.drop_front(parts.size() / 2));
+  int64_t lanes = cast<VectorType>(first.getType()).getNumElements();
+  return k.shuffle(first, second,
+                   llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes)));
+}
+
+/// i8 x 8 times i8 x 8 -> i16 x 8; smlal where the result is added.
+Value multiplyEight(KernelBuilder &k, Value w, Value s) {
+  return k.intrinsic("llvm.aarch64.neon.smull", k.vec(8, k.i16), {w, s});
+}
+
+Value multiply(KernelBuilder &k, Value w, Value s) {
+  Values parts;
+  for (int64_t i = 0; i < 32; i += 8)
+    parts.push_back(multiplyEight(k, k.slice(w, i, 8), k.slice(s, i, 8)));
+  return join(k, parts);
+}
+
+/// i32 x 16: two sums per row.
+Value widen(KernelBuilder &k, Value sums, Value words) {
+  Values parts;
+  for (int64_t i = 0; i < 32; i += 8)
+    parts.push_back(
+        k.add(k.slice(sums, i / 2, 4),
+              k.intrinsic("llvm.aarch64.neon.saddlp", k.vec(4, k.i32),
+                          {k.slice(words, i, 8)})));
+  return join(k, parts);
+}
+
+Value rowSums(KernelBuilder &k, Value sums) {
+  Values parts;
+  for (int64_t i = 0; i < 16; i += 8)
+    parts.push_back(
+        k.intrinsic("llvm.aarch64.neon.addp", k.vec(4, k.i32),
+                    {k.slice(sums, i, 4), k.slice(sums, i + 4, 4)}));
+  return join(k, parts);
+}
+
+Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
+  Values parts;
+  for (int64_t i = 0; i < 32; i += 16)
+    parts.push_back(k.intrinsic(
+        "llvm.aarch64.neon.sdot", k.vec(4, k.i32),
+        {k.slice(sums, i / 4, 4), k.slice(w, i, 16), k.slice(s, i, 16)}));
+  return join(k, parts);
+}
+
+/// Two look-ups and the two sums of a row would have to become neighbours for
+/// the dot product: longer than to multiply them as they are.
+Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
+                 int64_t plane, int64_t half) {
+  Value weight = k.constant(k.vec(8, k.i8), int64_t(1) << plane);
+  Values parts;
+  for (int64_t i : {0, 1}) {
+    Value sum = k.slice(sums, 8 * i, 8);
+    for (Value entries : {low, high}) {
+      Value rows = k.slice(entries, 16 * i + 8 * half, 8);
+      sum = k.add(sum, plane ? multiplyEight(k, rows, weight)
+                             : k.signExtend(rows, k.vec(8, k.i16)));
+    }
+    parts.push_back(sum);
+  }
+  return join(k, parts);
+}
+
+Values loadTable(KernelBuilder &k, Value pointer) {
+  return {k.load(k.vec(16, k.i8), pointer, 16)};
+}
+
+Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+  Values parts;
+  for (int64_t i = 0; i < 32; i += 16)
+    parts.push_back(k.intrinsic("llvm.aarch64.neon.tbl1", k.vec(16, k.i8),
+                                {table[0], k.slice(index, i, 16)}));
+  return join(k, parts);
+}
+
+} // namespace
+
+const InstructionHooks &picollm::neonHooks() {
+  static const InstructionHooks hooks = {/*dot=*/nullptr,
+                                         /*productsPerWord=*/1,
+                                         multiply,
+                                         /*multiplySigned=*/multiply,
+                                         widen,
+                                         rowSums,
+                                         addLookUps,
+                                         loadTable,
+                                         lookUp,
+                                         extendHalfByInstruction,
+                                         truncateToHalfByInstruction};
+  return hooks;
+}
+
+const InstructionHooks &picollm::dotProductHooks() {
+  static const InstructionHooks hooks = [] {
+    InstructionHooks table = neonHooks();
+    table.dot = dot;
+    table.productsPerWord = 0;
+    table.multiply = table.multiplySigned = table.widen = nullptr;
+    table.rowSums = nullptr;
+    return table;
+  }();
+  return hooks;
+}
