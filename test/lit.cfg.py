@@ -36,3 +36,9 @@ if config.emulated:
         ("%{qemu-x86_64}", config.qemu_x86_64),
         ("%{bin-aarch64}", os.path.join(config.runtime_aarch64, "bin")),
     ]
+
+# The model that scripts/setup fetches.
+if os.path.exists(
+    os.path.join(config.picollm_build, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+):
+    config.available_features.add("smollm2")
