@@ -264,7 +264,7 @@ Expected<HuggingFaceDescription> ConfigReader::read() {
 Expected<HuggingFaceDescription>
 picollm::describeHuggingFaceModel(const HuggingFaceTexts &texts) {
   std::string path = (texts.folder + "/config.json").str();
-  Expected<Json> config = parseJson(texts.config, path);
+  Expected<Json> config = parseJson(texts.config, path + ":");
   if (!config)
     return config.takeError();
   return ConfigReader(*config, path).read();

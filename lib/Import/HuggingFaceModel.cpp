@@ -322,7 +322,7 @@ std::string HuggingFaceModel::nameInFile(StringRef name) const {
 
 Expected<std::vector<std::pair<std::string, std::string>>>
 picollm::readSafeTensorsIndex(StringRef text, StringRef path) {
-  Expected<Json> index = parseJson(text, path);
+  Expected<Json> index = parseJson(text, path + ":");
   if (!index)
     return index.takeError();
   const Json *map = findMember(&*index, "weight_map");

@@ -401,7 +401,7 @@ picollm::readHuggingFaceTokenizer(const HuggingFaceTexts &texts,
   for (const auto &[name, text, json] : sources) {
     if (text.empty())
       continue;
-    Expected<Json> parsed = parseJson(text, texts.folder + "/" + name);
+    Expected<Json> parsed = parseJson(text, texts.folder + "/" + name + ":");
     if (!parsed)
       return parsed.takeError();
     *json = std::move(*parsed);

@@ -93,11 +93,11 @@ private:
 
 } // namespace
 
-Expected<Json> picollm::parseJson(StringRef text, const Twine &path) {
+Expected<Json> picollm::parseJson(StringRef text, const Twine &subject) {
   Builder builder;
   if (Json::sax_parse(text.begin(), text.end(), &builder))
     return std::move(builder.result);
-  return createStringError(path + ": " + builder.error);
+  return createStringError(subject + " " + builder.error);
 }
 
 StringRef picollm::describeType(const Json &value) {

@@ -15,8 +15,10 @@ using Json = nlohmann::json;
 
 /// Parses a text that nobody vouches for. Refused, besides what is no JSON (or
 /// no UTF-8): values nested more than 64 deep and objects that name a member
-/// twice, of which every reader takes another. `path` starts the messages.
-llvm::Expected<Json> parseJson(llvm::StringRef text, const llvm::Twine &path);
+/// twice, of which every reader takes another. `subject` starts the messages:
+/// "folder/config.json:".
+llvm::Expected<Json> parseJson(llvm::StringRef text,
+                               const llvm::Twine &subject);
 
 /// What a message calls a value: "a string", "an object".
 llvm::StringRef describeType(const Json &value);

@@ -7,7 +7,9 @@ Hugging Face, which shares no code with picollm.
 
 tiny.json: a small vocabulary, trained here, and the ids of many texts under
 the pattern of every pre-tokeniser. smollm2.json: ids under the vocabulary of
-the GGUF file. The texts are in texts.json. They have only characters of the
+the GGUF file. tokenizer.json: the small vocabulary as the library saves it, with
+the pre-tokeniser of GPT-2; pre_tokenizers.json: what it saves for the others.
+The texts are in texts.json. They have only characters of the
 Unicode version that this Python knows (3.11: 14.0), because ICU and the library
 know newer ones, not the same.
 """
@@ -181,6 +183,13 @@ def main():
     write("texts.json", texts)
 
     tokens, types, merges = train_tiny(texts)
+    saved = {pre: json.loads(make_tokenizer(tokens, types, merges, pre).to_str())
+             for pre in PRE_TOKENIZERS}
+    write("tokenizer.json", saved["gpt-2"])
+    write("pre_tokenizers.json", {
+        pre: {"pre_tokenizer": file["pre_tokenizer"],
+              "ignore_merges": file["model"]["ignore_merges"]}
+        for pre, file in saved.items()})
     write("tiny.json", {
         "tokens": tokens, "types": types, "merges": merges,
         "ids": {pre: ids_of(make_tokenizer(tokens, types, merges, pre), texts)
