@@ -3,42 +3,63 @@
 
 #include <cfenv>
 
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
-
 namespace picollm::runtime {
 
-/// Tells the core that this thread is polling.
-static inline void pauseCore() {
-#if defined(_MSC_VER) && defined(_M_X64)
-  _mm_pause();
-#elif defined(_MSC_VER) && defined(_M_ARM64)
-  __yield();
-#elif defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
+/// A thread from which the system has taken the core comes back after a
+/// millisecond or more; a round in which somebody waits so long was late.
+static constexpr std::chrono::microseconds barrierPolling{250};
+/// Between two tokens the caller picks and shows one.
+static constexpr std::chrono::microseconds idlePolling{200};
+/// After so much time of rounds it is decided how the next ones wait. Sleeping
+/// makes a round two to four times as long, so it pays only where more than
+/// half of the time is lost. On an idle machine a tenth is, rarely a third;
+/// with one other program at work on each second core it is two thirds.
+static constexpr std::chrono::milliseconds timeToNote{20}, timeOfSleep{500};
+
+void Barrier::configure(int32_t threads, bool threadsYield) {
+  threadCount = threads;
+  yields = threadsYield;
+}
+
+void Barrier::beginRounds(bool areEven) {
+  even = areEven;
+  roundBegin = Clock::now();
 }
 
 void Barrier::wait() {
   if (threadCount == 1)
     return;
-  const uint32_t current = round.load(std::memory_order_relaxed);
+  const uint32_t current = round.get();
+  const bool pollsInThisRound = polls;
   if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threadCount) {
     arrived.store(0, std::memory_order_relaxed);
-    round.store(current + 1, std::memory_order_release);
+    noteRound();
+    round.advance();
     return;
   }
-  for (int32_t i = 0; round.load(std::memory_order_acquire) == current; ++i) {
-    if (i < spinCount) {
-      pauseCore();
-    } else {
-      // The missing thread may be waiting for this very core.
-      std::this_thread::yield();
-    }
+  round.waitWhile(
+      current,
+      {pollsInThisRound ? barrierPolling : barrierPolling.zero(), yields});
+}
+
+void Barrier::noteRound() {
+  const Clock::time_point roundEnd = Clock::now();
+  const Clock::duration time = roundEnd - roundBegin;
+  roundBegin = roundEnd;
+  if (!polls) {
+    polls = roundEnd >= pollAgain;
+    return;
   }
+  if (!even)
+    return;
+  notedTime += time;
+  if (round.getSleepers() > 0)
+    lateTime += time;
+  if (notedTime < timeToNote)
+    return;
+  polls = 2 * lateTime <= notedTime;
+  pollAgain = roundEnd + timeOfSleep;
+  notedTime = lateTime = {};
 }
 
 /// The default floating-point environment as long as it lives: a caller's
@@ -58,10 +79,7 @@ private:
 
 void ThreadPool::start(int32_t threads) {
   threadCount = threads;
-  // A pause takes 10 to 50 ns: about 100 us, the time between two tokens.
-  const bool enoughCores = threads <= physicalCores();
-  idleSpins = enoughCores ? 4000 : 0;
-  barrier.configure(threads, enoughCores ? 2000 : 0);
+  barrier.configure(threads, /*yields=*/threads > physicalCores());
   workers.reserve(size_t(threads - 1));
   for (int32_t thread = 1; thread < threads; ++thread)
     workers.emplace_back([this, thread] { work(thread); });
@@ -69,11 +87,7 @@ void ThreadPool::start(int32_t threads) {
 
 ThreadPool::~ThreadPool() {
   stopping = true;
-  runs.fetch_add(1);
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    wakeUp.notify_all();
-  }
+  runs.advance();
   for (std::thread &worker : workers)
     worker.join();
 }
@@ -86,34 +100,16 @@ void ThreadPool::run(Function newFunction, void *newArgument) {
   }
   function = newFunction;
   argument = newArgument;
-  // Sequentially consistent, as the sleepers' count: either this thread sees a
-  // sleeper, or the sleeper sees the new run before it sleeps.
-  runs.fetch_add(1);
-  if (sleepers.load() > 0) {
-    std::lock_guard<std::mutex> lock(mutex);
-    wakeUp.notify_all();
-  }
+  runs.advance();
   newFunction(newArgument, 0, threadCount);
   barrier.wait();
-}
-
-void ThreadPool::waitForRun(uint32_t seen) {
-  for (int32_t i = 0; i < idleSpins; ++i) {
-    if (runs.load(std::memory_order_acquire) != seen)
-      return;
-    pauseCore();
-  }
-  std::unique_lock<std::mutex> lock(mutex);
-  sleepers.fetch_add(1);
-  wakeUp.wait(lock, [&] { return runs.load() != seen; });
-  sleepers.fetch_sub(1);
 }
 
 void ThreadPool::work(int32_t thread) {
   // A new thread inherits its creator's environment.
   std::fesetenv(FE_DFL_ENV);
   for (uint32_t seen = 0;; ++seen) {
-    waitForRun(seen);
+    runs.waitWhile(seen, {idlePolling, false});
     if (stopping)
       return;
     function(argument, thread, threadCount);

@@ -3,31 +3,46 @@
 #ifndef PICOLLM_RUNTIME_THREADPOOL_H
 #define PICOLLM_RUNTIME_THREADPOOL_H
 
-#include <atomic>
-#include <condition_variable>
-#include <cstdint>
-#include <mutex>
+#include "Epoch.h"
+
 #include <thread>
 #include <vector>
 
 namespace picollm::runtime {
 
 /// Lets a fixed number of threads wait for each other, again and again.
+///
+/// They poll, because a stage of a token takes microseconds and waking a thread
+/// as long. But a thread that polls keeps a core from the one it waits for, if
+/// other programs want the cores too: when most of the time goes into waiting
+/// for threads without a core, rounds sleep at once for some time.
 class Barrier {
 public:
-  /// `spins`: how often to look before giving the core to others.
-  void configure(int32_t threads, int32_t spins) {
-    threadCount = threads;
-    spinCount = spins;
-  }
+  /// `yields`: see Polling.
+  void configure(int32_t threads, bool yields);
+  /// Not during a round. `even`: threads that have a core each reach the next
+  /// rounds at about the same time, so that a late round tells something.
+  void beginRounds(bool even);
   void wait();
 
+  /// Threads that sleep in wait.
+  int32_t getSleepers() const { return round.getSleepers(); }
+
 private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Of the round that ends; by its last thread, while all others wait.
+  void noteRound();
+
   int32_t threadCount = 1;
-  int32_t spinCount = 0;
-  // On their own cache lines: one is written by all, the other polled by all.
+  bool yields = false;
   alignas(64) std::atomic<int32_t> arrived{0};
-  alignas(64) std::atomic<uint32_t> round{0};
+  // Written before a round ends, read before the next one does.
+  bool even = true;
+  bool polls = true;
+  Clock::time_point roundBegin, pollAgain;
+  Clock::duration notedTime{0}, lateTime{0}; ///< of rounds that polled
+  Epoch round;
 };
 
 class ThreadPool {
@@ -49,15 +64,15 @@ public:
   void run(Function function, void *argument);
 
   int32_t getThreadCount() const { return threadCount; }
+  /// Threads that have gone to sleep because nothing is run.
+  int32_t getSleepers() const { return runs.getSleepers(); }
   /// For the function that is being run.
   Barrier &getBarrier() { return barrier; }
 
 private:
   void work(int32_t thread);
-  void waitForRun(uint32_t seen);
 
   int32_t threadCount = 1;
-  int32_t idleSpins = 0;
   std::vector<std::thread> workers;
   Barrier barrier;
 
@@ -67,10 +82,7 @@ private:
 
   // Counts the runs: a change tells the workers to start one. The fields above
   // are written before it changes and read after.
-  alignas(64) std::atomic<uint32_t> runs{0};
-  alignas(64) std::atomic<int32_t> sleepers{0};
-  std::mutex mutex;
-  std::condition_variable wakeUp;
+  Epoch runs;
 };
 
 } // namespace picollm::runtime

@@ -56,6 +56,32 @@ TEST(ThreadPool, WakesThreadsThatFellAsleep) {
   EXPECT_EQ(calls, 15);
 }
 
+// Both would wait for ever if the others kept polling: then nobody sleeps.
+TEST(ThreadPool, ThreadsWithNothingToRunSleep) {
+  ThreadPool pool;
+  pool.start(3);
+  for (int run = 0; run < 3; ++run) {
+    while (pool.getSleepers() < 2)
+      std::this_thread::yield();
+    pool.run([](void *, int32_t, int32_t) {}, nullptr);
+  }
+}
+
+TEST(ThreadPool, ThreadsThatWaitLongAtABarrierSleep) {
+  ThreadPool pool;
+  pool.start(3);
+  pool.run(
+      [](void *argument, int32_t thread, int32_t) {
+        Barrier &barrier = static_cast<ThreadPool *>(argument)->getBarrier();
+        for (int32_t late = 0; late < 3; ++late) {
+          while (thread == late && barrier.getSleepers() < 2)
+            std::this_thread::yield();
+          barrier.wait();
+        }
+      },
+      &pool);
+}
+
 TEST(ThreadPool, MayEndWithoutARun) {
   ThreadPool pool;
   pool.start(4);
