@@ -1,8 +1,8 @@
 //===- BundleTools.cpp - what a bundle is linked with ---------------------===//
 
+#include "Linker.h"
 #include "picollm/Target/Bundle.h"
 
-#include "llvm/Object/Archive.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -33,7 +33,8 @@ static SmallString<256> libraryFolder() {
   return folder;
 }
 
-static Error checkArchitecture(StringRef path, const Triple &triple) {
+Expected<object::OwningBinary<object::Archive>>
+picollm::openArchive(StringRef path) {
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
                                       /*RequiresNullTerminator=*/false);
   if (!buffer)
@@ -43,8 +44,16 @@ static Error checkArchitecture(StringRef path, const Triple &triple) {
   if (!archive)
     return createStringError(path + ": is no archive of the runtime: " +
                              toString(archive.takeError()));
+  return object::OwningBinary(std::move(*archive), std::move(*buffer));
+}
+
+static Error checkArchitecture(StringRef path, const Triple &triple) {
+  auto archive = openArchive(path);
+  if (!archive)
+    return archive.takeError();
   Error error = Error::success();
-  for (const object::Archive::Child &child : (*archive)->children(error)) {
+  for (const object::Archive::Child &child :
+       archive->getBinary()->children(error)) {
     auto binary = child.getAsBinary();
     if (!binary) {
       consumeError(binary.takeError());

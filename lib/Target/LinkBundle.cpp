@@ -3,24 +3,16 @@
 #include "Linker.h"
 #include "picollm/Target/Bundle.h"
 
-#include "llvm/Object/Archive.h"
-#include "llvm/Support/MemoryBuffer.h"
-
 using namespace picollm;
 using namespace llvm;
 
 /// The functions of the C API that an archive defines.
 static Expected<std::vector<std::string>> apiFunctions(StringRef path) {
-  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
-                                      /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
-  auto archive = object::Archive::create((*buffer)->getMemBufferRef());
+  auto archive = openArchive(path);
   if (!archive)
     return archive.takeError();
   std::vector<std::string> names;
-  for (const object::Archive::Symbol &symbol : (*archive)->symbols())
+  for (const object::Archive::Symbol &symbol : archive->getBinary()->symbols())
     if (symbol.getName().starts_with("picollm_"))
       names.push_back(symbol.getName().str());
   return names;

@@ -4,6 +4,7 @@
 #define PICOLLM_LIB_TARGET_LINKER_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/Object/Archive.h"
 #include "llvm/Support/Error.h"
 #include <string>
 
@@ -21,6 +22,10 @@ llvm::Error runLinker(llvm::ArrayRef<std::string> command,
                       llvm::StringRef prefix,
                       llvm::ArrayRef<std::string> exports,
                       llvm::StringRef path);
+
+/// Opens a static library.
+llvm::Expected<llvm::object::OwningBinary<llvm::object::Archive>>
+openArchive(llvm::StringRef path);
 
 } // namespace picollm
 

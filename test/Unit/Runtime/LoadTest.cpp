@@ -102,6 +102,14 @@ TEST_F(Load, EveryFileIsNeeded) {
   }
 }
 
+TEST_F(Load, LibraryAloneIsNoBundle) {
+  const std::string folder = fakeModelFolder();
+  std::filesystem::remove(folder + "/fake.weights");
+  EXPECT_ANSWER(load(folder), PICOLLM_NOT_FOUND,
+                "it has no .weights file, nor a library with the weights "
+                "inside");
+}
+
 TEST_F(Load, WeightFileTruncated) {
   for (size_t kept : {0, 10, 72, 4095, 4096, 5000, 8191}) {
     EXPECT_ANSWER(loadChanged([&](std::string &bytes) { bytes.resize(kept); }),
