@@ -159,6 +159,10 @@ picollm_status picollm_token_bytes(const picollm_model *model, int32_t token,
 /* Nonzero if the model ends its text with this token. */
 int picollm_token_ends_text(const picollm_model *model, int32_t token);
 
+/* The token that the model's files name as the end of a text; -1 if they name
+ * none. Others may end a text too, see picollm_token_ends_text. */
+int32_t picollm_end_token(const picollm_model *model);
+
 /* ---- Chat ---------------------------------------------------------------- */
 
 /* One message of a dialog: `role` is a C string, `content` has `length` bytes.

@@ -209,3 +209,8 @@ int picollm_token_ends_text(const picollm_model *model, int32_t token) {
   const picollm::Tokenizer *tokenizer = model->getTokenizer();
   return tokenizer && token >= 0 && tokenizer->isEnd(token);
 }
+
+int32_t picollm_end_token(const picollm_model *model) {
+  const picollm::Tokenizer *tokenizer = model->getTokenizer();
+  return tokenizer ? tokenizer->eos() : -1;
+}

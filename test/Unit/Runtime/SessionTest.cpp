@@ -202,4 +202,5 @@ TEST(Session, TextIsTokenizedAndBack) {
   EXPECT_TRUE(picollm_token_ends_text(fake.model, FAKE_END_TOKEN));
   EXPECT_FALSE(picollm_token_ends_text(fake.model, 'a'));
   EXPECT_FALSE(picollm_token_ends_text(fake.model, -1));
+  EXPECT_EQ(picollm_end_token(fake.model), FAKE_END_TOKEN);
 }
