@@ -19,6 +19,23 @@ function(picollm_add_mlir_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
 endfunction()
 
+# picollm_add_pass_library(Name Directory PassGroup source... [LINK target...]):
+# a library of passes. The declarations of include/picollm/<Directory>/Passes.td
+# are included as "picollm/<Directory>/Passes.h.inc"; register<PassGroup>Passes
+# registers all of them.
+function(picollm_add_pass_library name directory group)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/include/picollm/${directory})
+  set(LLVM_TARGET_DEFINITIONS
+      ${PROJECT_SOURCE_DIR}/include/picollm/${directory}/Passes.td)
+  mlir_tablegen(include/picollm/${directory}/Passes.h.inc -gen-pass-decls
+                -name ${group})
+  add_public_tablegen_target(${name}IncGen)
+  picollm_add_mlir_library(${name} ${ARGN})
+  add_dependencies(${name} ${name}IncGen)
+  target_include_directories(${name} PUBLIC
+                             ${CMAKE_CURRENT_BINARY_DIR}/include)
+endfunction()
+
 # picollm_add_tool(name source... [LINK target...]): built into build/bin, and
 # installed. LLVM stays where it is: the installed tool names its folder.
 function(picollm_add_tool name)
@@ -32,7 +49,9 @@ function(picollm_add_tool name)
 endfunction()
 
 # picollm_add_unittest(Name source... [LINK target...]): a GoogleTest program;
-# each of its cases is a test of ctest.
+# each of its cases is a test of ctest, labelled with the directory below test/.
+# Those in Unit/ are run by check-picollm-unit and check-picollm-unit-<directory>
+# (test/Lit.cmake).
 function(picollm_add_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
@@ -40,5 +59,20 @@ function(picollm_add_unittest name)
   target_compile_definitions(${name} PRIVATE
     PICOLLM_TEST_DIR="${PROJECT_SOURCE_DIR}/test"
     PICOLLM_BUILD_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120)
+  file(RELATIVE_PATH directory ${PROJECT_SOURCE_DIR}/test
+       ${CMAKE_CURRENT_SOURCE_DIR})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+                       PROPERTIES LABELS ${directory})
+  if(NOT directory MATCHES "^Unit/")
+    return()
+  endif()
+  picollm_check_target_name(${directory} check)
+  if(NOT TARGET ${check})
+    add_custom_target(${check}
+      COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${CMAKE_BINARY_DIR}
+              --output-on-failure --no-tests=error -L "^${directory}$"
+      USES_TERMINAL VERBATIM)
+  endif()
+  add_dependencies(${check} ${name})
+  add_dependencies(check-picollm-unit ${name})
 endfunction()

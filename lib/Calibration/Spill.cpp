@@ -22,6 +22,9 @@ LayerwiseCalibration::Spill::create() {
   std::unique_ptr<Spill> spill(new Spill(file, path));
   if (!file)
     return failure("cannot be opened");
+  // Where the system lets an open file go without its name, a process that is
+  // killed leaves nothing behind.
+  llvm::sys::fs::remove(path);
   return spill;
 }
 

@@ -1,6 +1,7 @@
 //===- TextCache.cpp - generated texts are kept for the next time ---------===//
 
 #include "picollm/Calibration/SelfGeneration.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -74,14 +75,13 @@ static void writeCache(StringRef path, const TokenSequences &texts) {
   if (fs::create_directories(llvm::sys::path::parent_path(path)))
     return;
   // Under another name first: nobody ever sees half a file.
-  llvm::consumeError(
-      llvm::writeToOutput(path, [&](llvm::raw_ostream &os) -> llvm::Error {
-        for (const std::vector<int32_t> &text : texts) {
-          llvm::interleave(text, os, " ");
-          os << '\n';
-        }
-        return llvm::Error::success();
-      }));
+  llvm::consumeError(writeFile(path, [&](llvm::raw_ostream &os) -> llvm::Error {
+    for (const std::vector<int32_t> &text : texts) {
+      llvm::interleave(text, os, " ");
+      os << '\n';
+    }
+    return llvm::Error::success();
+  }));
 }
 
 Expected<TokenSequences>

@@ -2,6 +2,7 @@
 
 #include "RenderScript.h"
 #include "picollm/Chat/ChatTemplate.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -70,10 +71,7 @@ static Expected<std::string> runScript(StringRef python, StringRef request) {
     if (std::error_code code =
             sys::fs::createTemporaryFile("picollm-chat", "json", file))
       return error("a temporary file cannot be written: " + code.message());
-  if (Error failure = writeToOutput(files[0], [&](raw_ostream &os) {
-        os << request;
-        return Error::success();
-      }))
+  if (Error failure = writeFile(files[0], request))
     return std::move(failure);
   std::optional<StringRef> redirects[] = {
       StringRef(files[0]), StringRef(files[1]), StringRef(files[2])};

@@ -1,6 +1,7 @@
 //===- CodeFile.cpp - quantised matrices between two passes ---------------===//
 
 #include "picollm/Compression/CodeFile.h"
+#include "picollm/Support/WriteFile.h"
 #include <cstring>
 
 using namespace picollm;
@@ -17,15 +18,12 @@ CodeFileWriter::create(llvm::StringRef path) {
   return writer;
 }
 
-llvm::Error CodeFileWriter::finish() {
-  os->close();
-  std::error_code error = os->error();
-  os->clear_error();
-  if (error)
-    return llvm::createStringError(error, "%s: cannot be written: %s",
-                                   path.c_str(), error.message().c_str());
-  return llvm::Error::success();
+CodeFileWriter::~CodeFileWriter() {
+  if (os)
+    llvm::consumeError(takeError(*os, path));
 }
+
+llvm::Error CodeFileWriter::finish() { return takeError(*os, path); }
 
 /// Bytes of one row of codes.
 static int64_t rowBytes(const Panel &panel) {

@@ -1,6 +1,7 @@
 //===- LossFile.cpp - what calibration leaves for allocation --------------===//
 
 #include "picollm/Compression/LossFile.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -87,8 +88,5 @@ llvm::Error LossFile::write(llvm::StringRef path) const {
   json root = {{"stacks", json::array()}, {"head_moment", headMoment}};
   for (const LossTable &table : tables)
     root["stacks"].push_back(tableToJSON(table));
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
-    os << root.dump() << '\n';
-    return llvm::Error::success();
-  });
+  return writeFile(path, root.dump() + "\n");
 }

@@ -1,6 +1,7 @@
 //===- TokenFile.cpp - calibration texts as token ids ---------------------===//
 
 #include "picollm/Compression/TokenFile.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/LineIterator.h"
@@ -32,7 +33,7 @@ llvm::Expected<TokenSequences> picollm::readTokenFile(llvm::StringRef path) {
 
 llvm::Error picollm::writeTokenFile(llvm::StringRef path,
                                     const TokenSequences &texts) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+  return writeFile(path, [&](llvm::raw_ostream &os) {
     for (const std::vector<int32_t> &text : texts) {
       llvm::interleave(text, os, " ");
       os << '\n';

@@ -148,16 +148,12 @@ llvm::Expected<WeightFileIdentity> WeightFileWriter::finish() {
 }
 
 llvm::Expected<WeightFileIdentity>
-picollm::checkWeightFile(llvm::StringRef path, bool content) {
+picollm::checkWeightBytes(llvm::StringRef bytes, llvm::StringRef path,
+                          bool content) {
   auto error = [&](const llvm::Twine &message) {
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    path + ": " + message);
   };
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return error("cannot read weight file: " + buffer.getError().message());
-  llvm::StringRef bytes = (*buffer)->getBuffer();
   const auto *in = reinterpret_cast<const uint8_t *>(bytes.data());
   if (bytes.size() < PICOLLM_WEIGHT_FILE_HEADER_BYTES ||
       !bytes.starts_with(PICOLLM_WEIGHT_FILE_MAGIC))
@@ -180,6 +176,11 @@ picollm::checkWeightFile(llvm::StringRef path, bool content) {
               identity.buildId.begin());
   std::copy_n(in + offsetof(HeaderFields, content_sha256),
               identity.contentSha256.size(), identity.contentSha256.begin());
+  Header expected = encodeHeader(identity);
+  std::copy_n(identity.contentSha256.begin(), identity.buildId.size(),
+              expected.begin() + offsetof(HeaderFields, build_id));
+  if (!std::equal(expected.begin(), expected.end(), in))
+    return error("header of the weight file is damaged; copy it again");
   if (content &&
       llvm::SHA256::hash(llvm::ArrayRef<uint8_t>(in, bytes.size())
                              .drop_front(PICOLLM_WEIGHT_FILE_HEADER_BYTES)) !=
@@ -187,4 +188,14 @@ picollm::checkWeightFile(llvm::StringRef path, bool content) {
     return error("content of the weight file does not match its hash; copy it "
                  "again");
   return identity;
+}
+
+llvm::Expected<WeightFileIdentity>
+picollm::checkWeightFile(llvm::StringRef path, bool content) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return llvm::createStringError(
+        path + ": cannot read weight file: " + buffer.getError().message());
+  return checkWeightBytes((*buffer)->getBuffer(), path, content);
 }

@@ -1,6 +1,7 @@
 //===- BundleStage.cpp - everything in one library ------------------------===//
 
 #include "Compilation.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/weight_file.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -53,9 +54,5 @@ llvm::Error Compilation::linkIntoBundle(std::vector<std::string> objects,
     return error;
   for (const std::string &inside : {weights, tokenizerFile, objects.back()})
     llvm::sys::fs::remove(inside);
-  return llvm::writeToOutput(output->file("picollm.h"),
-                             [&](llvm::raw_ostream &os) {
-                               os << runtimeHeader;
-                               return llvm::Error::success();
-                             });
+  return writeFile(output->file("picollm.h"), runtimeHeader);
 }

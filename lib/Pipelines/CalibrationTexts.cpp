@@ -7,6 +7,22 @@
 
 using namespace picollm;
 
+/// Fewer tokens say nothing about any column.
+static constexpr size_t minimumTokens = 64;
+
+static llvm::Error checkLength(llvm::StringRef path,
+                               const TokenSequences &texts) {
+  size_t tokens = 0;
+  for (const std::vector<int32_t> &text : texts)
+    tokens += text.size();
+  if (tokens >= minimumTokens)
+    return llvm::Error::success();
+  return llvm::createStringError(
+      path + ": calibration text has " + llvm::Twine(tokens) +
+      " tokens, expected at least " + llvm::Twine(minimumTokens) +
+      "; give more text, best some thousands of words");
+}
+
 llvm::Expected<TokenSequences>
 picollm::calibrationTexts(const CompileOptions &options, mlir::ModuleOp module,
                           llvm::StringRef tokenizerTables) {
@@ -27,8 +43,13 @@ picollm::calibrationTexts(const CompileOptions &options, mlir::ModuleOp module,
         ids.insert(ids.begin(), tokenizer.bos());
       return ids;
     };
-    return readCalibrationTexts(options.calibration, tokenize,
-                                options.calibrationTexts);
+    auto texts = readCalibrationTexts(options.calibration, tokenize,
+                                      options.calibrationTexts);
+    if (!texts)
+      return texts.takeError();
+    if (llvm::Error error = checkLength(options.calibration, *texts))
+      return std::move(error);
+    return texts;
   }
   WeightReader reader;
   auto model = ReferenceModel::create(module, reader);

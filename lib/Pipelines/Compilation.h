@@ -3,8 +3,9 @@
 #ifndef PICOLLM_LIB_PIPELINES_COMPILATION_H
 #define PICOLLM_LIB_PIPELINES_COMPILATION_H
 
-#include "OutputFolder.h"
+#include "Output.h"
 #include "PicoLLM/Model/Model.h"
+#include "StageMeasures.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -19,7 +20,7 @@ namespace picollm {
 /// has the order, each other file of the list below one kind of stage.
 class Compilation {
 public:
-  explicit Compilation(const CompileOptions &options) : options(options) {}
+  explicit Compilation(const CompileOptions &options);
   llvm::Error run();
 
 private:
@@ -30,19 +31,24 @@ private:
 
   // ImportStage.cpp: the model and its tokenizer.
   llvm::Error import();
+  llvm::Error importModelFile();
+  llvm::Error importPacked();
 
   // PassStages.cpp: the stages that are passes.
-  llvm::Error preparePasses();
+  void preparePasses();
+  llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);
 
   // StageFiles.cpp: what a stage leaves to be read.
+  std::vector<std::string> compressionFiles() const;
   llvm::Error writeIR(llvm::StringRef path);
   llvm::Error writeIRFolder();
+  llvm::Error writePacked();
   llvm::Error saveStage(Stage stage);
-  llvm::Error copyReport();
+  llvm::Error writeReport();
 
   // LibraryStage.cpp: machine code.
-  llvm::Error writeObject();
+  llvm::Error writeObject(llvm::StringRef path);
   llvm::Error writeLibrary();
   llvm::Error writeModelHeader();
 
@@ -58,8 +64,12 @@ private:
 
   const CompileOptions &options;
   std::string name; ///< of the library, a C identifier
+  StageMeasures measures;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  Stage imported = Stage::Import; ///< the stage that the input has behind it
+  std::string source;             ///< file name of the model
+  std::string scheme;
   std::string tokenizer; ///< compiled tables
   AttentionShape attentionShape;
   model::ConfigAttr config; ///< the module's own goes on the way to LLVM
@@ -67,7 +77,7 @@ private:
   std::string buildId;                    ///< once packed, hexadecimal
   TargetDescription target;
   BundleTools bundleTools; ///< for options.bundle
-  std::unique_ptr<OutputFolder> output;
+  std::unique_ptr<Output> output;
   PipelineOptions passOptions;
 };
 

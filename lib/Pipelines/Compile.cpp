@@ -3,6 +3,7 @@
 #include "picollm/Pipelines/Compile.h"
 #include "Compilation.h"
 #include "Manifest.h"
+#include "picollm/Packing/PackFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -36,27 +37,54 @@ static bool isIdentifier(llvm::StringRef name) {
                       [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
-/// What can be refused before the model is looked at.
+static bool isSingleFile(const CompileOptions &options) {
+  return llvm::StringRef(options.output).ends_with(packExtension);
+}
+
+// Threads of MLIR would have nothing to do, as all passes run on the module,
+// and printing IR or local reproducers of crashes forbid them.
+Compilation::Compilation(const CompileOptions &options)
+    : options(options), measures(options.timing || !options.report.empty()),
+      context(MLIRContext::Threading::DISABLED) {}
+
+/// What can be refused before the model is read.
 llvm::Error Compilation::prepare() {
-  name = options.name.empty() ? nameFrom(options.output) : options.name;
+  llvm::StringRef output = options.output;
+  bool singleFile = isSingleFile(options);
+  output.consume_back(packExtension);
+  name = options.name.empty() ? nameFrom(output) : options.name;
   if (!isIdentifier(name))
     return llvm::createStringError("--name=" + name +
                                    " is no C identifier, which the name of a "
                                    "library and its function must be");
+  if (singleFile && options.compileTo != Stage::Pack)
+    return llvm::createStringError(
+        options.output +
+        ": a .picollm file is what --compile-to=pack writes, "
+        "not --compile-to=" +
+        stageName(options.compileTo) + "; give a folder to write");
+  if (isPackFile(options.model)) {
+    imported = Stage::Pack;
+    if (options.compileTo <= Stage::Pack)
+      return llvm::createStringError(options.model +
+                                     ": has the stages up to pack behind it; "
+                                     "--compile-to takes a later one");
+  }
   auto parsed = parseTarget(options.target, options.cpu, options.features);
   if (!parsed)
     return parsed.takeError();
   target = std::move(*parsed);
-  auto folder = OutputFolder::create(options.output);
-  if (!folder)
-    return folder.takeError();
-  output = std::move(*folder);
+  auto created = Output::create(
+      options.output, singleFile ? Output::Kind::File : Output::Kind::Folder);
+  if (!created)
+    return created.takeError();
+  this->output = std::move(*created);
   return prepareBundle();
 }
 
 llvm::Error Compilation::runStages() {
   int last = static_cast<int>(std::min(options.compileTo, Stage::LLVM));
-  for (int i = static_cast<int>(Stage::Calibrate); i <= last; ++i) {
+  for (int i = static_cast<int>(imported) + 1; i <= last; ++i) {
     Stage stage = static_cast<Stage>(i);
     if (llvm::Error error = runPasses(stage))
       return error;
@@ -80,9 +108,13 @@ llvm::Error Compilation::runStages() {
 llvm::Error Compilation::finish() {
   switch (options.compileTo) {
   case Stage::Object:
-    return writeObject();
+    return writeObject(file(".o"));
   case Stage::Library:
     return writeLibrary();
+  case Stage::Pack:
+    if (isSingleFile(options))
+      return writePacked();
+    [[fallthrough]];
   default:
     return writeIRFolder();
   }
@@ -93,20 +125,23 @@ llvm::Error Compilation::run() {
     return error;
   if (llvm::Error error = import())
     return error;
-  if (llvm::Error error = saveStage(Stage::Import))
+  preparePasses();
+  if (llvm::Error error = saveStage(imported))
     return error;
-  if (llvm::Error error = preparePasses())
+  if (llvm::Error error = writeCalibrationTokens())
     return error;
   if (llvm::Error error = runStages())
     return error;
   if (llvm::Error error = finish())
     return error;
-  if (llvm::Error error = copyReport())
+  if (llvm::Error error = writeReport())
     return error;
   if (llvm::Error error = output->commit())
     return error;
   if (report)
     printSummary(*report, llvm::outs());
+  if (options.timing)
+    measures.print(llvm::errs());
   return llvm::Error::success();
 }
 
@@ -114,10 +149,21 @@ llvm::Error picollm::compileModel(const CompileOptions &options) {
   return Compilation(options).run();
 }
 
-llvm::Error picollm::printSummary(llvm::StringRef directory) {
-  llvm::SmallString<128> path(directory);
-  llvm::sys::path::append(path, "allocation.json");
-  auto report = readAllocation(path);
+/// The allocation of a folder or of a .picollm file.
+static llvm::Expected<AllocationReport> readReport(llvm::StringRef path) {
+  if (isPackFile(path)) {
+    auto file = PackFile::open(path);
+    if (!file)
+      return file.takeError();
+    return parseAllocation((*file)->section(PackSection::Allocation), path);
+  }
+  llvm::SmallString<128> inFolder(path);
+  llvm::sys::path::append(inFolder, "allocation.json");
+  return readAllocation(inFolder);
+}
+
+llvm::Error picollm::printSummary(llvm::StringRef path) {
+  auto report = readReport(path);
   if (!report)
     return report.takeError();
   printSummary(*report, llvm::outs());

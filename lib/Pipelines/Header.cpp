@@ -1,6 +1,7 @@
 //===- Header.cpp - the C header of a compiled model ----------------------===//
 
 #include "Header.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -37,7 +38,7 @@ static void printWithName(llvm::raw_ostream &os, llvm::StringRef text,
 
 llvm::Error picollm::writeHeader(const HeaderFacts &facts,
                                  llvm::StringRef path) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+  return writeFile(path, [&](llvm::raw_ostream &os) {
     std::string name = facts.name, upper = llvm::StringRef(name).upper();
     std::string guard = "PICOLLM_MODEL_" + upper + "_H";
     os << "/* The compiled model " << name << ": " << facts.architecture << ", "

@@ -2,10 +2,11 @@
 
 #include "Compilation.h"
 #include "picollm/Chat/ChatTemplate.h"
+#include "picollm/Compression/PackedModel.h"
 #include "picollm/Import/Importer.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace picollm;
@@ -48,15 +49,18 @@ static llvm::Expected<ChatFormat> chatFormat(llvm::StringRef path,
   return format;
 }
 
-llvm::Error Compilation::import() {
+llvm::Error Compilation::importModelFile() {
   TokenizerData data;
-  auto imported = importModel(options.model, context, data);
-  if (!imported)
-    return imported.takeError();
-  module = std::move(*imported);
-  rename(*module, name);
-  attentionShape = attentionShapeOf(*module);
-  config = (*module)->getAttrOfType<model::ConfigAttr>("picollm.config");
+  auto read = importModel(options.model, context, data);
+  if (!read)
+    return read.takeError();
+  module = std::move(*read);
+  source =
+      llvm::sys::path::filename(llvm::StringRef(options.model).rtrim("/\\"))
+          .str();
+  scheme = options.scheme;
+  (*module)->setAttr(sourceAttribute, StringAttr::get(&context, source));
+  (*module)->setAttr(schemeAttribute, StringAttr::get(&context, scheme));
   auto chat = chatFormat(options.chatTemplate, data);
   if (!chat)
     return chat.takeError();
@@ -65,8 +69,47 @@ llvm::Error Compilation::import() {
     return llvm::createStringError(options.model + ": " +
                                    llvm::toString(compiled.takeError()));
   tokenizer = std::move(*compiled);
-  return llvm::writeToOutput(file(".tokenizer"), [&](llvm::raw_ostream &os) {
-    os << tokenizer;
+  return llvm::Error::success();
+}
+
+/// A .picollm file gives what the stages up to pack have left.
+llvm::Error Compilation::importPacked() {
+  auto packed = readPackedModel(options.model, context);
+  if (!packed)
+    return packed.takeError();
+  const PackFile &pack = *packed->file;
+  module = std::move(packed->module);
+  auto text = [&](llvm::StringRef attribute) {
+    return (*module)->getAttrOfType<StringAttr>(attribute).getValue().str();
+  };
+  source = text(sourceAttribute);
+  scheme = text(schemeAttribute);
+  buildId = text("picollm.build_id");
+  tokenizer = pack.section(PackSection::Tokenizer).str();
+  llvm::StringRef allocation = pack.section(PackSection::Allocation);
+  auto parsed = parseAllocation(allocation, options.model);
+  if (!parsed)
+    return parsed.takeError();
+  report = std::move(*parsed);
+  moveReferences(*module, pack.absolutePath(), name + ".weights",
+                 -static_cast<int64_t>(pack.offset(PackSection::Weights)));
+  if (llvm::Error error = pack.extractWeights(file(".weights")))
+    return error;
+  return writeFile(output->file("allocation.json"), allocation);
+}
+
+llvm::Error Compilation::import() {
+  auto read = [&](mlir::TimingScope &) {
+    return imported == Stage::Pack ? importPacked() : importModelFile();
+  };
+  if (llvm::Error error = measures.run(stageName(Stage::Import), read))
+    return error;
+  rename(*module, name);
+  attentionShape = attentionShapeOf(*module);
+  config = (*module)->getAttrOfType<model::ConfigAttr>("picollm.config");
+  if (llvm::Error error = writeFile(file(".tokenizer"), tokenizer))
+    return error;
+  if (imported == Stage::Pack)
     return llvm::Error::success();
-  });
+  return runPasses(Stage::Import);
 }

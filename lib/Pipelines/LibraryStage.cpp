@@ -4,12 +4,16 @@
 #include "Header.h"
 #include "Manifest.h"
 #include "Tokenizer.h"
+#include "picollm/Packing/WeightFile.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace picollm;
 
-llvm::Error Compilation::writeObject() {
-  return emitObject(*module, target, file(".o"));
+llvm::Error Compilation::writeObject(llvm::StringRef path) {
+  return measures.run(stageName(Stage::Object), [&](TimingScope &) {
+    return emitObject(*module, target, path);
+  });
 }
 
 /// Objects of the attention functions that the module calls.
@@ -43,26 +47,37 @@ llvm::Error Compilation::writeLibrary() {
   if (!objects)
     return objects.takeError();
   std::string object = output->scratchFile("step.o");
-  if (llvm::Error error = emitObject(*module, target, object))
+  if (llvm::Error error = writeObject(object))
     return error;
   objects->insert(objects->begin(), object);
   std::string library = output->file("lib" + name + ".so");
+  // Bundles take the weight file into the library.
+  auto weights = checkWeightFile(file(".weights"), /*content=*/false);
+  if (!weights)
+    return weights.takeError();
   std::vector<std::string> files = {library, file(".h"),
                                     output->file("allocation.json")};
-  if (options.bundle) {
-    if (llvm::Error error = linkIntoBundle(std::move(*objects), library))
-      return error;
-    files.push_back(output->file("picollm.h"));
-  } else {
-    if (llvm::Error error = linkSharedLibrary(
-            *objects, {"picollm_" + name + "_model"}, library))
-      return error;
-    files.insert(files.end(), {file(".weights"), file(".tokenizer")});
-  }
+  files.push_back(options.bundle ? output->file("picollm.h")
+                                 : file(".tokenizer"));
+  auto link = [&](TimingScope &) {
+    return options.bundle
+               ? linkIntoBundle(std::move(*objects), library)
+               : linkSharedLibrary(*objects, {"picollm_" + name + "_model"},
+                                   library);
+  };
+  if (llvm::Error error = measures.run(stageName(Stage::Library), link))
+    return error;
   if (llvm::Error error = writeModelHeader())
     return error;
-  return writeManifest(options, name, *report, buildId,
-                       chatRefusalOf(tokenizer), target, files,
+  ModelIdentity identity;
+  identity.name = name;
+  identity.source = source;
+  identity.scheme = scheme;
+  identity.buildId = buildId;
+  identity.weightsSha256 =
+      llvm::toHex(weights->contentSha256, /*LowerCase=*/true);
+  identity.chatRefusal = chatRefusalOf(tokenizer);
+  return writeManifest(identity, *report, target, files,
                        output->file("manifest.json"));
 }
 

@@ -2,6 +2,7 @@
 
 #include "Manifest.h"
 #include "PicoLLM/Layout/LayoutDialect.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -42,21 +43,23 @@ static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
-llvm::Error picollm::writeManifest(
-    const CompileOptions &options, llvm::StringRef name,
-    const AllocationReport &report, llvm::StringRef buildId,
-    llvm::StringRef chatRefusal, const TargetDescription &target,
-    llvm::ArrayRef<std::string> files, llvm::StringRef path) {
+llvm::Error picollm::writeManifest(const ModelIdentity &model,
+                                   const AllocationReport &report,
+                                   const TargetDescription &target,
+                                   llvm::ArrayRef<std::string> files,
+                                   llvm::StringRef path) {
   nlohmann::ordered_json manifest;
   manifest["format"] = "picollm compiled model";
   manifest["abi_version"] = PICOLLM_ABI_VERSION;
-  manifest["name"] = name.str();
-  manifest["model"] = llvm::sys::path::filename(options.model).str();
-  manifest["scheme"] = options.scheme;
+  manifest["name"] = model.name;
+  manifest["model"] = model.source;
+  manifest["scheme"] = model.scheme;
   manifest["weights"] = report.weights;
   manifest["bits_per_weight"] = report.bitsPerWeight();
-  manifest["build_id"] = buildId.str();
-  manifest["chat"] = chatRefusal.empty() ? "supported" : chatRefusal.str();
+  manifest["build_id"] = model.buildId;
+  manifest["weights_sha256"] = model.weightsSha256;
+  manifest["chat"] =
+      model.chatRefusal.empty() ? "supported" : model.chatRefusal;
   manifest["target"] = target.triple;
   for (InstructionSet isa : target.instructionSets)
     manifest["variants"].push_back(
@@ -71,8 +74,5 @@ llvm::Error picollm::writeManifest(
   // File names are bytes; JSON wants UTF-8.
   std::string text = manifest.dump(
       2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
-    os << text << '\n';
-    return llvm::Error::success();
-  });
+  return writeFile(path, text + "\n");
 }

@@ -4,7 +4,6 @@
 #define PICOLLM_LIB_PIPELINES_MANIFEST_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "picollm/Pipelines/Compile.h"
 #include "picollm/Quantization/AllocationFile.h"
 #include "picollm/Target/Target.h"
 
@@ -13,11 +12,22 @@ namespace picollm {
 /// What the packed matrices of a module take.
 AllocationReport reportOf(mlir::ModuleOp module);
 
+/// What a compiled model is called and where it is from.
+struct ModelIdentity {
+  std::string name;    ///< of the library
+  std::string source;  ///< file name of the model
+  std::string scheme;  ///< of its compression
+  std::string buildId; ///< hexadecimal
+  /// Hexadecimal, of all bytes of the weight file after its header, which has
+  /// it too: they are not read again.
+  std::string weightsSha256;
+  std::string chatRefusal; ///< why its chat template cannot be used, or empty
+};
+
 /// manifest.json: what was compiled, from what, for what, and the SHA-256 of
-/// the other files of the folder.
-llvm::Error writeManifest(const CompileOptions &options, llvm::StringRef name,
+/// `files`.
+llvm::Error writeManifest(const ModelIdentity &model,
                           const AllocationReport &report,
-                          llvm::StringRef buildId, llvm::StringRef chatRefusal,
                           const TargetDescription &target,
                           llvm::ArrayRef<std::string> files,
                           llvm::StringRef path);

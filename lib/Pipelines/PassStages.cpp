@@ -5,23 +5,34 @@
 #include "mlir/IR/Diagnostics.h"
 #include "picollm/Compression/TokenFile.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace picollm;
 
-/// Fills the options of the passes; writes the calibration tokens.
-llvm::Error Compilation::preparePasses() {
-  std::string tokens = output->scratchFile("calibration.tokens");
-  std::string losses = output->scratchFile("losses.json");
-  bool half = options.scheme == "none";
+/// Fills the options of the passes.
+void Compilation::preparePasses() {
+  // Where the stages are kept, their files are made there, so that what a
+  // reproducer of a failed pass names is still there when it is run.
+  auto file = [&](const char *name) {
+    if (options.saveStages.empty())
+      return output->scratchFile(name);
+    llvm::SmallString<128> path(options.saveStages);
+    llvm::sys::fs::make_absolute(path);
+    llvm::sys::path::append(path, name);
+    return path.str().str();
+  };
+  std::string tokens = file("calibration.tokens");
+  std::string losses = file("losses.json");
   passOptions.calibrate.tokens = passOptions.quantize.tokens = tokens;
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
   passOptions.allocate.bits = options.bits.value_or(0);
   passOptions.allocate.size = options.size.value_or(0);
   passOptions.allocate.allocation = options.allocation;
-  passOptions.allocate.half = half;
-  passOptions.quantize.codes = output->scratchFile("codes");
-  passOptions.pack.weights = file(".weights");
+  passOptions.allocate.half = scheme == "none";
+  passOptions.quantize.codes = file("codes");
+  passOptions.pack.weights = output->file(name + ".weights");
   for (InstructionSet isa : target.instructionSets)
     passOptions.toLLVM.instructionSets.push_back(nameOf(isa).str());
   passOptions.toLLVM.triple = target.triple;
@@ -30,16 +41,22 @@ llvm::Error Compilation::preparePasses() {
     if (feature.consume_front("+"))
       added.push_back(feature.str());
   passOptions.toLLVM.features = llvm::join(added, ",");
-  if (half || options.compileTo == Stage::Import)
+}
+
+llvm::Error Compilation::writeCalibrationTokens() {
+  if (imported == Stage::Pack || scheme == "none" ||
+      options.compileTo == Stage::Import)
     return llvm::Error::success();
-  auto texts = calibrationTexts(options, *module, tokenizer);
-  if (!texts)
-    return texts.takeError();
-  return writeTokenFile(tokens, *texts);
+  return measures.run("texts", [&](TimingScope &) -> llvm::Error {
+    auto texts = calibrationTexts(options, *module, tokenizer);
+    if (!texts)
+      return texts.takeError();
+    return writeTokenFile(passOptions.calibrate.tokens, *texts);
+  });
 }
 
 llvm::Error Compilation::runPasses(Stage stage) {
-  if (stage == Stage::Calibrate && options.scheme == "none")
+  if (stage == Stage::Calibrate && scheme == "none")
     return llvm::Error::success();
   // The message of the first error is the user's; MLIR's own form of it
   // (location, notes) is for developers of passes.
@@ -50,11 +67,19 @@ llvm::Error Compilation::runPasses(Stage stage) {
       message = diagnostic.str();
     return success();
   });
-  PassManager manager(&context);
-  addStagePasses(manager, stage, passOptions);
-  if (failed(manager.run(*module)))
-    return llvm::createStringError(
-        message.empty() ? "stage " + stageName(stage).str() + " failed"
-                        : message);
-  return llvm::Error::success();
+  bool checks = stage == Stage::Import;
+  return measures.run(
+      checks ? "check" : stageName(stage),
+      [&](TimingScope &timing) -> llvm::Error {
+        PassManager manager(&context);
+        manager.enableTiming(timing);
+        addStagePasses(manager, stage, passOptions);
+        // What --mlir-... options ask for, in tools that registered them.
+        if (failed(applyPassManagerCLOptions(manager)) ||
+            failed(manager.run(*module)))
+          return llvm::createStringError(
+              message.empty() ? "stage " + stageName(stage).str() + " failed"
+                              : message);
+        return llvm::Error::success();
+      });
 }

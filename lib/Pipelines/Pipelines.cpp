@@ -18,6 +18,8 @@ void picollm::addStagePasses(OpPassManager &manager, Stage stage,
                              const PipelineOptions &options) {
   switch (stage) {
   case Stage::Import:
+    // Of what the importer has built.
+    manager.addPass(createCheckWeights());
     break;
   case Stage::Calibrate:
     manager.addPass(createCalibrate(options.calibrate));

@@ -1,12 +1,23 @@
 //===- StageFiles.cpp - what a stage leaves to be read --------------------===//
 
 #include "Compilation.h"
+#include "picollm/Compression/PackedModel.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace picollm;
+
+static llvm::Error copyFile(llvm::StringRef source, llvm::StringRef copy) {
+  uint64_t bytes;
+  if (std::error_code error = llvm::sys::fs::file_size(source, bytes))
+    return llvm::createStringError(source +
+                                   ": cannot be read: " + error.message());
+  return writeFile(copy,
+                   [&](FileStream &os) { return os.append(source, 0, bytes); });
+}
 
 /// Copies those files that exist into a folder, which is made where missing.
 static llvm::Error copyTo(llvm::StringRef directory,
@@ -17,7 +28,8 @@ static llvm::Error copyTo(llvm::StringRef directory,
       continue;
     llvm::SmallString<128> copy(directory);
     llvm::sys::path::append(copy, llvm::sys::path::filename(source));
-    error = llvm::sys::fs::copy_file(source, copy);
+    if (llvm::Error failure = copyFile(source, copy))
+      return failure;
   }
   if (error)
     return llvm::createStringError(directory +
@@ -31,25 +43,31 @@ llvm::Error Compilation::writeIR(llvm::StringRef path) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   module->print(stream);
-  for (const char *member : {"losses.json", "codes"}) {
-    std::string scratch = output->scratchFile(member);
-    for (size_t at; (at = text.find(scratch)) != std::string::npos;)
-      text.replace(at, scratch.size(), member);
+  for (const std::string &path :
+       {passOptions.calibrate.losses, passOptions.quantize.codes}) {
+    llvm::StringRef member = llvm::sys::path::filename(path);
+    for (size_t at = 0; (at = text.find(path, at)) != std::string::npos;
+         at += member.size())
+      text.replace(at, path.size(), member);
   }
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
-    os << text << '\n';
-    return llvm::Error::success();
-  });
+  return writeFile(path, text + "\n");
+}
+
+/// What the stages before pack leave beside their IR, as far as they ran.
+std::vector<std::string> Compilation::compressionFiles() const {
+  std::vector<std::string> files;
+  if (scheme != "none")
+    files = {passOptions.calibrate.tokens, passOptions.calibrate.losses};
+  if (options.compileTo >= Stage::Quantize)
+    files.push_back(passOptions.quantize.codes);
+  return files;
 }
 
 /// The output folder of a stage before object: its IR and what that refers to.
 llvm::Error Compilation::writeIRFolder() {
   if (options.compileTo >= Stage::Calibrate &&
       options.compileTo <= Stage::Quantize)
-    if (llvm::Error error =
-            copyTo(output->file(""),
-                   {passOptions.calibrate.tokens, passOptions.calibrate.losses,
-                    passOptions.quantize.codes}))
+    if (llvm::Error error = copyTo(output->file(""), compressionFiles()))
       return error;
   return writeIR(file(".mlir"));
 }
@@ -57,12 +75,8 @@ llvm::Error Compilation::writeIRFolder() {
 llvm::Error Compilation::saveStage(Stage stage) {
   if (options.saveStages.empty())
     return llvm::Error::success();
-  std::vector<std::string> files;
-  if (stage == Stage::Calibrate)
-    files = {passOptions.calibrate.tokens, passOptions.calibrate.losses};
-  else if (stage == Stage::Quantize)
-    files = {passOptions.quantize.codes};
-  if (llvm::Error error = copyTo(options.saveStages, files))
+  // What else the stages leave was made there.
+  if (llvm::Error error = copyTo(options.saveStages, {}))
     return error;
   llvm::SmallString<128> path(options.saveStages);
   llvm::sys::path::append(path, llvm::Twine(static_cast<int>(stage)) + "-" +
@@ -70,10 +84,22 @@ llvm::Error Compilation::saveStage(Stage stage) {
   return writeIR(path);
 }
 
-/// What explains the allocation, for --report.
-llvm::Error Compilation::copyReport() {
+/// The one file of a compressed model.
+llvm::Error Compilation::writePacked() {
+  return writePackedModel(*module, tokenizer, formatAllocation(*report),
+                          file(".weights"), output->singleFile());
+}
+
+/// What explains the allocation and the compilation, for --report.
+llvm::Error Compilation::writeReport() {
   if (options.report.empty())
     return llvm::Error::success();
-  return copyTo(options.report, {output->file("allocation.json"),
-                                 passOptions.calibrate.losses});
+  std::vector<std::string> files = {output->file("allocation.json")};
+  if (imported == Stage::Import && scheme != "none")
+    files.push_back(passOptions.calibrate.losses);
+  if (llvm::Error error = copyTo(options.report, files))
+    return error;
+  llvm::SmallString<128> path(options.report);
+  llvm::sys::path::append(path, "stages.json");
+  return writeFile(path, measures.json());
 }

@@ -1,6 +1,7 @@
 //===- AllocationFile.cpp - allocation.json -------------------------------===//
 
 #include "picollm/Quantization/AllocationFile.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -209,16 +210,7 @@ picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
 
 llvm::Error picollm::writeAllocation(const AllocationReport &report,
                                      llvm::StringRef path) {
-  llvm::Error error =
-      llvm::writeToOutput(path, [&](llvm::raw_ostream &out) -> llvm::Error {
-        out << formatAllocation(report);
-        return llvm::Error::success();
-      });
-  if (!error)
-    return error;
-  return llvm::createStringError("%s: cannot write allocation: %s",
-                                 path.str().c_str(),
-                                 llvm::toString(std::move(error)).c_str());
+  return writeFile(path, formatAllocation(report));
 }
 
 llvm::Expected<AllocationReport> picollm::readAllocation(llvm::StringRef path) {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "picollm/Support/WriteFile.h"
 #include "picollm/Target/Bundle.h"
 
 #include "llvm/BinaryFormat/ELF.h"
@@ -157,7 +158,7 @@ Error picollm::writeDataObject(StringRef triple, ArrayRef<EmbeddedFile> files,
   DataObject object(machine, files);
   if (Error error = object.open())
     return error;
-  return writeToOutput(path, [&](raw_ostream &out) {
+  return writeFile(path, [&](raw_ostream &out) {
     object.write(out);
     return Error::success();
   });

@@ -1,6 +1,7 @@
 //===- EmitObject.cpp - from the LLVM dialect to an object file -----------===//
 
 #include "TargetLookup.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/Target/Target.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -114,16 +115,13 @@ static Error emit(mlir::ModuleOp module, const TargetDescription &description,
     return error("the compiled step is not valid LLVM IR: " + message);
   optimize(*ir, **machine);
 
-  return writeToOutput(path, [&](raw_ostream &out) -> Error {
-    SmallVector<char, 0> bytes;
-    raw_svector_ostream buffer(bytes);
-    legacy::PassManager passes;
-    if ((*machine)->addPassesToEmitFile(passes, buffer, nullptr, type))
-      return error("LLVM cannot write files for '" + description.triple + "'");
-    passes.run(*ir);
-    out << StringRef(bytes.data(), bytes.size());
-    return Error::success();
-  });
+  SmallVector<char, 0> bytes;
+  raw_svector_ostream buffer(bytes);
+  legacy::PassManager passes;
+  if ((*machine)->addPassesToEmitFile(passes, buffer, nullptr, type))
+    return error("LLVM cannot write files for '" + description.triple + "'");
+  passes.run(*ir);
+  return writeFile(path, StringRef(bytes.data(), bytes.size()));
 }
 
 Error picollm::emitObject(mlir::ModuleOp module,

@@ -1,6 +1,7 @@
 //===- LinkSharedLibrary.cpp - lld as a process ---------------------------===//
 
 #include "Linker.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/Target/Target.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -29,7 +30,7 @@ Expected<std::string> picollm::findLinker() {
 
 /// A version script that makes `exports` global and all else local.
 static Error writeExports(ArrayRef<std::string> exports, StringRef path) {
-  return writeToOutput(path, [&](raw_ostream &out) {
+  return writeFile(path, [&](raw_ostream &out) {
     out << "{\n";
     if (!exports.empty())
       out << "global:\n";

@@ -1,8 +1,16 @@
 //===- picollm-compile.cpp - a model file in, a shared library out --------===//
 
-#include "picollm/Pipelines/Compile.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "mlir/Transforms/Passes.h"
+#include "picollm/Packing/PackFile.h"
+#include "picollm/Pipelines/Pipelines.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/Signals.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
@@ -15,12 +23,14 @@ static cl::OptionCategory category("picollm-compile options");
 
 static cl::opt<std::string>
     model(cl::Positional, cl::desc("MODEL"),
-          cl::value_desc("GGUF file or Hugging Face folder"),
+          cl::value_desc("GGUF file, Hugging Face folder or .picollm"),
           cl::cat(category));
 static cl::opt<std::string>
     output("o",
-           cl::desc("Folder to write; replaced if it holds a compiled model"),
-           cl::value_desc("DIR"), cl::cat(category));
+           cl::desc("Folder to write; replaced if it holds a compiled model. A "
+                    "name that ends in .picollm: the compressed model as one "
+                    "file, to compile for any target later"),
+           cl::value_desc("DIR|NAME.picollm"), cl::cat(category));
 static cl::opt<std::string> name(
     "name",
     cl::desc("Name of the library (lib<N>.so, <N>.h); default: the folder's"),
@@ -85,7 +95,8 @@ static cl::opt<Stage> compileTo(
         clEnumValN(Stage::Calibrate, "calibrate", "losses per block and width"),
         clEnumValN(Stage::Allocate, "allocate", "widths"),
         clEnumValN(Stage::Quantize, "quantize", "codes and scales"),
-        clEnumValN(Stage::Pack, "pack", "weight file"),
+        clEnumValN(Stage::Pack, "pack",
+                   "weight file, or with -o NAME.picollm all in one file"),
         clEnumValN(Stage::Layout, "layout", "picollm_layout dialect"),
         clEnumValN(Stage::Step, "step", "picollm_step dialect"),
         clEnumValN(Stage::LLVM, "llvm", "LLVM dialect"),
@@ -97,13 +108,17 @@ static cl::opt<std::string>
                cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<std::string> report(
     "report",
-    cl::desc("Write allocation.json and losses.json (what every block of "
-             "columns would lose at every width) here"),
+    cl::desc("Write allocation.json, losses.json (what every block of columns "
+             "would lose at every width) and stages.json (time and memory) "
+             "here"),
     cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<bool> timing("timing",
+                            cl::desc("Print time and memory of each stage"),
+                            cl::cat(category));
 static cl::opt<std::string>
     summary("summary",
             cl::desc("Print the allocation of a compiled model and exit"),
-            cl::value_desc("DIR"), cl::cat(category));
+            cl::value_desc("DIR|NAME.picollm"), cl::cat(category));
 static cl::opt<unsigned> threads("j", cl::Prefix,
                                  cl::desc("Threads; default: one per core"),
                                  cl::value_desc("N"), cl::cat(category));
@@ -117,8 +132,15 @@ Examples:
   picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
   picollm-compile SmolLM2.gguf --bundle -o smol       one file to ship: smol/libsmol.so
+  picollm-compile SmolLM2.gguf --bits=3 -o smol.picollm     compress once, then
+  picollm-compile smol.picollm -target=aarch64 -o smol-arm  compile in seconds
   picollm-run smol "The capital of France is"
 )");
+
+/// Options that the stages up to pack read.
+static cl::Option *const compressionOptions[] = {
+    &bits,        &sizeBudget,       &allocation,  &scheme,
+    &calibration, &calibrationTexts, &chatTemplate};
 
 /// "60M" -> 60000000; negative where it is not a size.
 static int64_t parseSize(StringRef text) {
@@ -135,15 +157,20 @@ static int64_t parseSize(StringRef text) {
   return static_cast<int64_t>(number * unit);
 }
 
-static Error fillOptions(picollm::CompileOptions &options) {
-  auto error = [](const Twine &message) {
-    return createStringError(inconvertibleErrorCode(), "%s",
-                             message.str().c_str());
-  };
-  if (model.empty())
-    return error("no model given; picollm-compile --help shows how to call it");
-  if (output.empty())
-    return error("no output folder given; add -o DIR");
+static Error error(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), "%s",
+                           message.str().c_str());
+}
+
+/// The budget and its source.
+static Error fillCompression(picollm::CompileOptions &options) {
+  if (picollm::isPackFile(model)) {
+    for (cl::Option *option : compressionOptions)
+      if (option->getNumOccurrences())
+        return error(model + ": is compressed already and takes no --" +
+                     option->ArgStr + "; give the model that it was made from");
+    return Error::success();
+  }
   if (bits.getNumOccurrences() + sizeBudget.getNumOccurrences() +
           allocation.getNumOccurrences() >
       1)
@@ -154,15 +181,6 @@ static Error fillOptions(picollm::CompileOptions &options) {
       (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
        allocation.getNumOccurrences()))
     return error("--scheme=none keeps 16 bits and takes no budget");
-  if (bundle && compileTo != Stage::Library)
-    return error("--bundle makes a library; leave --compile-to away");
-  if (!bundle && !runtime.empty())
-    return error("--runtime is for --bundle; add that, or leave it away");
-  options.bundle = bundle;
-  options.runtime = runtime;
-  options.model = model;
-  options.output = output;
-  options.name = name;
   if (sizeBudget.getNumOccurrences()) {
     options.size = parseSize(sizeBudget);
     if (*options.size < 0)
@@ -178,18 +196,62 @@ static Error fillOptions(picollm::CompileOptions &options) {
   if (calibrationTexts == 0)
     return error("--calibration-texts=0 leaves nothing to calibrate on");
   options.calibrationTexts = calibrationTexts;
+  return Error::success();
+}
+
+static Error fillOptions(picollm::CompileOptions &options) {
+  if (model.empty())
+    return error("no model given; picollm-compile --help shows how to call it");
+  if (output.empty())
+    return error("no output folder given; add -o DIR");
+  if (Error problem = fillCompression(options))
+    return problem;
+  if (bundle && compileTo != Stage::Library)
+    return error("--bundle makes a library; leave --compile-to away");
+  if (!bundle && !runtime.empty())
+    return error("--runtime is for --bundle; add that, or leave it away");
+  options.bundle = bundle;
+  options.runtime = runtime;
+  options.model = model;
+  options.output = output;
+  options.name = name;
   options.target = target;
   options.cpu = cpu;
   options.features = features;
   options.saveStages = saveStages;
   options.report = report;
+  options.timing = timing;
   options.compileTo = compileTo;
+  if (StringRef(output).ends_with(picollm::packExtension) &&
+      !compileTo.getNumOccurrences())
+    options.compileTo = Stage::Pack;
   return Error::success();
 }
 
-int main(int argc, char **argv) {
-  InitLLVM initialise(argc, argv);
+/// The options of MLIR for developers of passes; --help-hidden shows them.
+static void registerDeveloperOptions() {
+  // By whose names --mlir-print-ir-before and -after go.
+  mlir::registerCanonicalizerPass();
+  picollm::registerPassesAndPipelines();
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerMLIRContextCLOptions();
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+}
+
+/// --help shows the options of the category, --help-hidden MLIR's too.
+static void arrangeHelp() {
   cl::HideUnrelatedOptions(category);
+  for (auto &option : cl::getRegisteredOptions())
+    if (option.first.starts_with("mlir-"))
+      option.second->setHiddenFlag(cl::Hidden);
+}
+
+int main(int argc, char **argv) {
+  InitLLVM initialise(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  picollm::prepareSignals();
+  registerDeveloperOptions();
+  arrangeHelp();
   cl::ParseCommandLineOptions(
       argc, argv,
       "picollm-compile: compresses a language model to mixed bits and compiles "
@@ -207,6 +269,7 @@ int main(int argc, char **argv) {
     if (!result)
       result = picollm::compileModel(options);
   }
+  result = picollm::flushStdout(std::move(result));
   if (result) {
     WithColor::error(errs(), "picollm-compile")
         << toString(std::move(result)) << '\n';

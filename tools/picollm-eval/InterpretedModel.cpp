@@ -6,9 +6,13 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "picollm/Compression/PackedModel.h"
 #include "picollm/Import/Importer.h"
 #include "picollm/Reference/ReferenceModel.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
+#include "picollm/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -29,6 +33,7 @@ public:
 
 private:
   Error importFile();
+  Error readPacked();
   Error parseIR(llvm::StringRef folder);
   Error openTokenizer(llvm::StringRef bytes);
 
@@ -55,6 +60,27 @@ Error InterpretedModel::importFile() {
     return llvm::createStringError(path + ": " +
                                    llvm::toString(bytes.takeError()));
   return openTokenizer(*bytes);
+}
+
+/// On the layout level, where the packed matrices are used as they are.
+Error InterpretedModel::readPacked() {
+  auto packed = readPackedModel(path, context);
+  if (!packed)
+    return packed.takeError();
+  module = std::move(packed->module);
+  mlir::PassManager manager(&context);
+  manager.addPass(createConvertModelToLayout());
+  manager.addPass(mlir::createCanonicalizerPass());
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context,
+                                        [&](mlir::Diagnostic &diagnostic) {
+                                          if (message.empty())
+                                            message = diagnostic.str();
+                                          return mlir::success();
+                                        });
+  if (mlir::failed(manager.run(*module)))
+    return llvm::createStringError(path + ": " + message);
+  return openTokenizer(packed->file->section(PackSection::Tokenizer));
 }
 
 /// The only file of the folder with that extension; empty if there is none.
@@ -106,7 +132,9 @@ Error InterpretedModel::load(llvm::StringRef givenFolder) {
   if (folder.empty())
     folder = ".";
   bool isIR = isIRFile(path);
-  if (Error error = isIR ? parseIR(folder) : importFile())
+  if (Error error = isIR               ? parseIR(folder)
+                    : isPackFile(path) ? readPacked()
+                                       : importFile())
     return error;
   ReferenceModel::Options options;
   if (isIR)
@@ -140,8 +168,7 @@ Error InterpretedModel::run(llvm::ArrayRef<int32_t> tokens, int64_t firstWanted,
 
 bool picollm::isIRFile(llvm::StringRef path) {
   llvm::StringRef extension = llvm::sys::path::extension(path);
-  return extension == ".mlir" || extension == ".mlirbc" ||
-         extension == ".picollm";
+  return extension == ".mlir" || extension == ".mlirbc";
 }
 
 Expected<std::unique_ptr<LanguageModel>>

@@ -40,9 +40,9 @@ enum class Path {
 llvm::Expected<std::unique_ptr<LanguageModel>>
 loadCompiledModel(llvm::StringRef directory, Path path, int64_t context);
 
-/// Run by the reference interpreter: a model file, or IR of a model (any of
-/// the three levels), which takes weights with relative names and the tokenizer
-/// from `folder` (empty: its own).
+/// Run by the reference interpreter: a model file, a compressed model
+/// (.picollm), or IR of a model (any of the three levels), which takes weights
+/// with relative names and the tokenizer from `folder` (empty: its own).
 llvm::Expected<std::unique_ptr<LanguageModel>>
 loadInterpretedModel(llvm::StringRef path, llvm::StringRef folder);
 

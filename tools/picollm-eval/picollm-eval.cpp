@@ -3,6 +3,8 @@
 #include "Perplexity.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/Signals.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -29,8 +31,9 @@ static cl::SubCommand logitsCommand("logits",
 
 static cl::opt<std::string> modelPath(
     cl::Positional, cl::Required,
-    cl::desc("<folder of a compiled model, model file (GGUF), Hugging Face "
-             "folder or IR of a model>"),
+    cl::desc(
+        "<folder of a compiled model, model file (GGUF, .picollm), Hugging "
+        "Face folder or IR of a model>"),
     cl::sub(perplexityCommand), cl::sub(logitsCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
@@ -68,7 +71,8 @@ static Expected<std::unique_ptr<LanguageModel>> loadModel(int64_t context) {
       !llvm::sys::fs::exists(modelPath + "/config.json"))
     return llvm::createStringError(
         modelPath + ": folder holds no compiled model; expected the output of "
-                    "picollm-compile, a GGUF file or a Hugging Face folder");
+                    "picollm-compile, a GGUF or .picollm file, or a Hugging "
+                    "Face folder");
   return loadInterpretedModel(modelPath, folder);
 }
 
@@ -131,11 +135,14 @@ static Error runLogits() {
 }
 
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  prepareSignals();
   cl::ParseCommandLineOptions(
       argc, argv,
       "Evaluates language models: folders that picollm-compile wrote by the "
-      "runtime,\nmodels (GGUF files, Hugging Face folders) and IR (.mlir) by "
+      "runtime,\nmodels (GGUF files, Hugging Face folders, .picollm files) and "
+      "IR "
+      "(.mlir) by\n"
       "the reference interpreter\n");
   setThreadCount(threads);
   if (quiet)
@@ -148,6 +155,7 @@ int main(int argc, char **argv) {
   else
     error = llvm::createStringError("no command is given; expected "
                                     "'perplexity' or 'logits' (see --help)");
+  error = flushStdout(std::move(error));
   if (!error)
     return 0;
   llvm::errs() << "picollm-eval: " << llvm::toString(std::move(error)) << '\n';

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "PicoLLM/Layout/LayoutDialect.h"
+#include "PicoLLM/Layout/MatrixSymbol.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -22,17 +22,28 @@ static int64_t columnsOf(Value value) {
   return cast<ShapedType>(value.getType()).getDimSize(1);
 }
 
-/// The type of the picollm_layout.weight that `symbol` names.
-static FailureOr<MatrixType> matrixType(Operation *op,
-                                        SymbolTableCollection &symbols,
-                                        FlatSymbolRefAttr symbol,
-                                        StringRef label) {
+FailureOr<MatrixType> layout::matrixType(Operation *op,
+                                         SymbolTableCollection &symbols,
+                                         FlatSymbolRefAttr symbol,
+                                         StringRef label) {
   auto matrix = symbols.lookupNearestSymbolFrom<MatrixOp>(op, symbol);
   auto type = matrix ? dyn_cast<MatrixType>(matrix.getType()) : MatrixType();
   if (!type)
     return op->emitOpError()
            << "names " << symbol << ", expected a picollm_layout.weight ("
            << label << ")";
+  return type;
+}
+
+FailureOr<MatrixType> layout::matrixTypeOfColumns(
+    Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr symbol,
+    StringRef label, StringRef what, int64_t columns, StringRef columnsLabel) {
+  FailureOr<MatrixType> type = matrixType(op, symbols, symbol, label);
+  if (succeeded(type) && columns != type->getColumns())
+    return op->emitOpError()
+           << "has " << columns << " " << what
+           << " columns, expected the matrix's " << type->getColumns() << " ("
+           << columnsLabel << ")";
   return type;
 }
 
@@ -66,14 +77,10 @@ LogicalResult MatrixOp::verify() {
 }
 
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type =
-      matrixType(*this, symbols, getWeightAttr(), "layout_embedding_c1");
-  if (failed(type))
+  if (failed(matrixTypeOfColumns(
+          *this, symbols, getWeightAttr(), "layout_embedding_c1", "result",
+          columnsOf(getResult()), "layout_embedding_c2")))
     return failure();
-  if (columnsOf(getResult()) != type->getColumns())
-    return emitOpError() << "has " << columnsOf(getResult())
-                         << " result columns, expected the matrix's "
-                         << type->getColumns() << " (layout_embedding_c2)";
   if (rowsOf(getTokens()) != rowsOf(getResult()))
     return emitOpError(
         "needs as many result rows as tokens (layout_embedding_c3)");
@@ -81,13 +88,11 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type = matrixType(*this, symbols, getWeightAttr(), "layout_encode_c1");
+  auto type =
+      matrixTypeOfColumns(*this, symbols, getWeightAttr(), "layout_encode_c1",
+                          "input", columnsOf(getInput()), "layout_encode_c2");
   if (failed(type))
     return failure();
-  if (columnsOf(getInput()) != type->getColumns())
-    return emitOpError() << "has " << columnsOf(getInput())
-                         << " input columns, expected the matrix's "
-                         << type->getColumns() << " (layout_encode_c2)";
   if (getResult().getType() != type->getActivationType())
     return emitOpError() << "has a result of " << getResult().getType()
                          << ", expected " << type->getActivationType()

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PicoLLM/Layout/MatrixSymbol.h"
 #include "PicoLLM/Step/Step.h"
 #include "mlir/IR/Builders.h"
 #include "picollm/Layout/EncodedActivation.h"
@@ -12,27 +13,15 @@
 using namespace mlir;
 using namespace picollm;
 using namespace picollm::step;
+using picollm::layout::matrixType;
 using picollm::layout::MatrixType;
+using picollm::layout::matrixTypeOfColumns;
 
 #define GET_OP_CLASSES
 #include "PicoLLM/Step/StepOps.cpp.inc"
 
 static int64_t columnsOf(Value value) {
   return cast<MemRefType>(value.getType()).getDimSize(1);
-}
-
-/// The type of the picollm_layout.weight that `symbol` names.
-static FailureOr<MatrixType> matrixType(Operation *op,
-                                        SymbolTableCollection &symbols,
-                                        FlatSymbolRefAttr symbol,
-                                        StringRef label) {
-  auto matrix = symbols.lookupNearestSymbolFrom<layout::MatrixOp>(op, symbol);
-  auto type = matrix ? dyn_cast<MatrixType>(matrix.getType()) : MatrixType();
-  if (!type)
-    return op->emitOpError()
-           << "names " << symbol << ", expected a picollm_layout.weight ("
-           << label << ")";
-  return type;
 }
 
 LogicalResult ProgramOp::verify() {
@@ -90,14 +79,9 @@ LogicalResult BufferOp::verify() {
 }
 
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type = matrixType(*this, symbols, getWeightAttr(), "step_embedding_c1");
-  if (failed(type))
-    return failure();
-  if (columnsOf(getOutput()) != type->getColumns())
-    return emitOpError() << "has " << columnsOf(getOutput())
-                         << " output columns, expected the matrix's "
-                         << type->getColumns() << " (step_embedding_c2)";
-  return success();
+  return matrixTypeOfColumns(*this, symbols, getWeightAttr(),
+                             "step_embedding_c1", "output",
+                             columnsOf(getOutput()), "step_embedding_c2");
 }
 
 LogicalResult EncodeOp::verify() {
@@ -113,13 +97,11 @@ LogicalResult EncodeOp::verify() {
 }
 
 LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type = matrixType(*this, symbols, getWeightAttr(), "step_encode_c1");
+  auto type =
+      matrixTypeOfColumns(*this, symbols, getWeightAttr(), "step_encode_c1",
+                          "input", columnsOf(getInput()), "step_encode_c2");
   if (failed(type))
     return failure();
-  if (columnsOf(getInput()) != type->getColumns())
-    return emitOpError() << "has " << columnsOf(getInput())
-                         << " input columns, expected the matrix's "
-                         << type->getColumns() << " (step_encode_c2)";
   int64_t bytes = encodedActivationBytes(type->getLayout());
   if (columnsOf(getOutput()) != bytes)
     return emitOpError() << "has " << columnsOf(getOutput())

@@ -16,6 +16,7 @@ class CodeFileWriter {
 public:
   static llvm::Expected<std::unique_ptr<CodeFileWriter>>
   create(llvm::StringRef path);
+  ~CodeFileWriter();
 
   /// Offset in bytes of the matrix in the file.
   llvm::Expected<int64_t> append(const QuantizedMatrix &matrix);

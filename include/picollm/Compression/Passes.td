@@ -5,6 +5,15 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CheckWeights : Pass<"picollm-check-weights", "::mlir::ModuleOp"> {
+  let summary = "fails where a weight is no finite number";
+  let description = [{
+    Decodes every weight once. The error names the tensor, how many of its
+    values are NaN or infinite, and where the first one is. The module is left
+    as it is.
+  }];
+}
+
 def Calibrate : Pass<"picollm-calibrate", "::mlir::ModuleOp"> {
   let summary = "measures what each block of columns loses at each width";
   let description = [{

@@ -61,6 +61,10 @@ private:
 llvm::Expected<WeightFileIdentity> checkWeightFile(llvm::StringRef path,
                                                    bool content);
 
+/// The same for the bytes of a weight file; `path` is for messages.
+llvm::Expected<WeightFileIdentity>
+checkWeightBytes(llvm::StringRef bytes, llvm::StringRef path, bool content);
+
 } // namespace picollm
 
 #endif // PICOLLM_PACKING_WEIGHTFILE_H

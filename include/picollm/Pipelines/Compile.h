@@ -13,7 +13,7 @@ namespace picollm {
 
 /// The stages of a compilation in order; each is a value of --compile-to.
 enum class Stage {
-  Import,    ///< float model in the picollm dialect
+  Import,    ///< float model in the picollm dialect, its weights checked
   Calibrate, ///< losses of every block of columns at every width
   Allocate,  ///< every matrix has its widths
   Quantize,  ///< codes and scales
@@ -30,32 +30,35 @@ llvm::StringRef stageName(Stage stage);
 
 /// What picollm-compile takes; see its --help for the meaning of each.
 struct CompileOptions {
-  std::string model;
-  std::string output;
-  std::string name; ///< empty: from `output`
+  std::string model;  ///< a .picollm file has the stages up to pack behind it
+  std::string output; ///< folder, or NAME.picollm for the stage pack
+  std::string name;   ///< empty: from `output`
   std::optional<double> bits;
   std::optional<int64_t> size; ///< bytes of the weight file
   std::string allocation;      ///< file with widths, or empty
   std::string scheme = "pico";
   std::string chatTemplate; ///< file to use instead of the model's, or empty
-  std::string calibration; ///< folder or file, or empty
+  std::string calibration;  ///< folder or file, or empty
   int64_t calibrationTexts = 12;
   std::string target = "host";
   std::string cpu;
   std::string features;
   std::string saveStages; ///< folder, or empty
-  std::string report;     ///< folder for allocation and losses, or empty
-  bool bundle = false;    ///< runtime, weights and tokenizer in the library
-  std::string runtime;    ///< libpicollm-runtime.a for it; empty: is found
+  /// Folder for allocation, losses and measures of the stages, or empty.
+  std::string report;
+  bool timing = false; ///< print time and memory of each stage on stderr
+  bool bundle = false; ///< runtime, weights and tokenizer in the library
+  std::string runtime; ///< libpicollm-runtime.a for it; empty: is found
   Stage compileTo = Stage::Library;
 };
 
-/// Compiles. The output folder appears complete or not at all. Prints the
-/// allocation summary on stdout.
+/// Compiles. The output appears complete or not at all. Prints the allocation
+/// summary on stdout.
 llvm::Error compileModel(const CompileOptions &options);
 
-/// Prints the allocation summary of a compiled model's folder on stdout.
-llvm::Error printSummary(llvm::StringRef directory);
+/// Prints the allocation summary of a compiled model's folder, or of a .picollm
+/// file, on stdout.
+llvm::Error printSummary(llvm::StringRef path);
 
 } // namespace picollm
 

@@ -20,7 +20,8 @@ struct PipelineOptions {
 };
 
 /// Appends the passes that lead from the stage before `stage` to `stage`.
-/// Import, object and library are no passes and add none.
+/// Of import only the check of the weights is a pass; object and library are
+/// none.
 void addStagePasses(mlir::OpPassManager &manager, Stage stage,
                     const PipelineOptions &options);
 

@@ -1,0 +1,37 @@
+//===- Signals.h - what happens when a tool is interrupted ------*- C++ -*-===//
+
+#ifndef PICOLLM_SUPPORT_SIGNALS_H
+#define PICOLLM_SUPPORT_SIGNALS_H
+
+#include <mutex>
+#include <string>
+
+namespace picollm {
+
+/// For a tool's main, after InitLLVM (made with InstallPipeSignalExitHandler
+/// false): SIGINT, SIGTERM and SIGHUP remove the folders below, then end the
+/// program as they always do (but what was ignored from the start stays
+/// ignored: nohup); a reader that has gone and a limit on the size
+/// of files become errors of the write.
+void prepareSignals();
+
+/// While it lives, its folder is removed when the program is interrupted.
+class RemovedOnInterrupt {
+public:
+  explicit RemovedOnInterrupt(std::string folder);
+  ~RemovedOnInterrupt();
+  RemovedOnInterrupt(const RemovedOnInterrupt &) = delete;
+  RemovedOnInterrupt &operator=(const RemovedOnInterrupt &) = delete;
+
+private:
+  std::string folder;
+};
+
+/// No interrupt takes effect while the lock is held: for steps that belong
+/// together. Not recursive; nothing that makes or ends a RemovedOnInterrupt
+/// may be in between.
+std::unique_lock<std::mutex> holdInterrupts();
+
+} // namespace picollm
+
+#endif // PICOLLM_SUPPORT_SIGNALS_H
