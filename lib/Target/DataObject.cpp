@@ -13,7 +13,6 @@
 #include "llvm/Object/ELFTypes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -31,7 +30,7 @@ public:
       : machine(machine), files(files) {}
 
   Error open();
-  void write(raw_ostream &out);
+  Error write(FileStream &out);
 
 private:
   void addSection(StringRef name, uint32_t type, uint64_t flags, uint64_t size,
@@ -41,7 +40,7 @@ private:
 
   uint16_t machine;
   ArrayRef<EmbeddedFile> files;
-  std::vector<std::unique_ptr<MemoryBuffer>> contents;
+  std::vector<uint64_t> sizes; ///< of the files
   std::vector<ELFT::Shdr> sections;
   std::vector<ELFT::Sym> symbols;
   std::string symbolNames, sectionNames;
@@ -62,12 +61,11 @@ template <typename T> void writeBytes(raw_ostream &out, const T &value) {
 
 Error DataObject::open() {
   for (const EmbeddedFile &file : files) {
-    auto buffer = MemoryBuffer::getFile(file.path, /*IsText=*/false,
-                                        /*RequiresNullTerminator=*/false);
-    if (!buffer)
-      return createStringError(
-          file.path + ": cannot be read: " + buffer.getError().message());
-    contents.push_back(std::move(*buffer));
+    uint64_t size = 0;
+    if (std::error_code code = sys::fs::file_size(file.path, size))
+      return createStringError(file.path +
+                               ": cannot be read: " + code.message());
+    sizes.push_back(size);
   }
   layOut();
   return Error::success();
@@ -94,7 +92,7 @@ void DataObject::layOut() {
   // A large section may lie out of reach of the code's 32-bit offsets.
   bool large = machine == ELF::EM_X86_64;
   for (size_t i = 0; i < files.size(); ++i) {
-    uint64_t size = contents[i]->getBufferSize();
+    uint64_t size = sizes[i];
     auto symbol = zero<ELFT::Sym>();
     symbol.st_name = static_cast<uint32_t>(symbolNames.size());
     symbolNames += files[i].symbol + '\0';
@@ -123,7 +121,7 @@ void DataObject::padTo(raw_ostream &out, uint64_t offset) {
   out.write_zeros(static_cast<unsigned>(offset - out.tell()));
 }
 
-void DataObject::write(raw_ostream &out) {
+Error DataObject::write(FileStream &out) {
   auto header = zero<ELFT::Ehdr>();
   std::memcpy(header.e_ident, ELF::ElfMagic, 4);
   header.e_ident[ELF::EI_CLASS] = ELF::ELFCLASS64;
@@ -140,7 +138,8 @@ void DataObject::write(raw_ostream &out) {
   writeBytes(out, header);
   for (size_t i = 0; i < files.size(); ++i) {
     padTo(out, sections[i + 1].sh_offset);
-    out << contents[i]->getBuffer();
+    if (Error error = out.append(files[i].path, 0, sizes[i]))
+      return error;
   }
   padTo(out, sections[files.size() + 1].sh_offset);
   for (const ELFT::Sym &symbol : symbols)
@@ -149,6 +148,7 @@ void DataObject::write(raw_ostream &out) {
   padTo(out, header.e_shoff);
   for (const ELFT::Shdr &section : sections)
     writeBytes(out, section);
+  return Error::success();
 }
 
 Error picollm::writeDataObject(StringRef triple, ArrayRef<EmbeddedFile> files,
@@ -158,8 +158,5 @@ Error picollm::writeDataObject(StringRef triple, ArrayRef<EmbeddedFile> files,
   DataObject object(machine, files);
   if (Error error = object.open())
     return error;
-  return writeFile(path, [&](raw_ostream &out) {
-    object.write(out);
-    return Error::success();
-  });
+  return writeFile(path, [&](FileStream &out) { return object.write(out); });
 }

@@ -46,6 +46,17 @@ if(NOT weights STREQUAL inside)
   message(FATAL_ERROR "the weights inside ${library} differ from smol.weights")
 endif()
 
+# From a compressed model the same bundle.
+run(${prefix}/bin/picollm-compile --scheme=none --quiet
+    ${fixtures}/gqa-tied-f32.gguf -o ${bundles}/kept.picollm)
+run(${prefix}/bin/picollm-compile --quiet --bundle ${bundles}/kept.picollm
+    --name=smol -o ${bundles}/kept)
+file(READ ${bundles}/kept/libsmol.so kept HEX)
+file(READ ${library} direct HEX)
+if(NOT kept STREQUAL direct)
+  message(FATAL_ERROR "the bundle of a .picollm file differs")
+endif()
+
 # In a program, which needs two files to be built and one to run.
 run(cc ${prefix}/share/picollm/examples/embed/bundled.c -I${bundles}/one
     ${library} -Wl,-rpath,${bundles}/one -o ${bundles}/bundled)
