@@ -1,18 +1,16 @@
-//===- AVX2.cpp - x86-64 with AVX2 and F16C -----------------------------===//
+//===- AVX2.cpp - x86-64 with AVX2 and F16C -------------------------------===//
 
 #include "../ISA.h"
 
 using namespace picollm;
 using namespace mlir;
 
-namespace {
-
-Value multiply(KernelBuilder &k, Value u, Value s) {
+static Value multiply(KernelBuilder &k, Value u, Value s) {
   return k.intrinsic("llvm.x86.avx2.pmadd.ub.sw", k.vec(16, k.i16), {u, s});
 }
 
 /// |w| <= 128 is a valid unsigned byte; its sign goes to s.
-Value multiplySigned(KernelBuilder &k, Value w, Value s) {
+static Value multiplySigned(KernelBuilder &k, Value w, Value s) {
   Type bytes = k.vec(32, k.i8);
   Value negative =
       k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
@@ -21,19 +19,19 @@ Value multiplySigned(KernelBuilder &k, Value w, Value s) {
                   k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
 }
 
-Value widen(KernelBuilder &k, Value sums, Value words) {
+static Value widen(KernelBuilder &k, Value sums, Value words) {
   return k.add(sums, k.intrinsic("llvm.x86.avx2.pmadd.wd", k.vec(8, k.i32),
                                  {words, k.constant(k.vec(16, k.i16), 1)}));
 }
 
-Value rowSums(KernelBuilder &k, Value sums) { return sums; }
+static Value rowSums(KernelBuilder &k, Value sums) { return sums; }
 
-Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                 int64_t plane, int64_t half) {
+static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
+                        int64_t plane, int64_t half) {
   return addInterleaved(k, sums, low, high, plane, half, multiply);
 }
 
-Values loadTable(KernelBuilder &k, Value pointer) {
+static Values loadTable(KernelBuilder &k, Value pointer) {
   Value table = k.load(k.vec(16, k.i8), pointer, 16);
   SmallVector<int64_t> twice;
   for (int64_t i = 0; i < 32; ++i)
@@ -41,12 +39,10 @@ Values loadTable(KernelBuilder &k, Value pointer) {
   return {k.shuffle(table, table, twice)};
 }
 
-Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
   return k.intrinsic("llvm.x86.avx2.pshuf.b", k.vec(32, k.i8),
                      {table[0], index});
 }
-
-} // namespace
 
 const InstructionHooks &picollm::avx2Hooks() {
   static const InstructionHooks hooks = {/*dot=*/nullptr,

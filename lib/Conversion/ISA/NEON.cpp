@@ -10,10 +10,8 @@
 using namespace picollm;
 using namespace mlir;
 
-namespace {
-
 /// One vector of equal parts, in order.
-Value join(KernelBuilder &k, ArrayRef<Value> parts) {
+static Value join(KernelBuilder &k, ArrayRef<Value> parts) {
   if (parts.size() == 1)
     return parts[0];
   Value first = join(k, parts.take_front(parts.size() / 2));
@@ -24,21 +22,21 @@ Value join(KernelBuilder &k, ArrayRef<Value> parts) {
 }
 
 /// i8 x 8 times i8 x 8 -> i16 x 8; smlal where the result is added.
-Value multiplyEight(KernelBuilder &k, Value w, Value s) {
+static Value multiplyEight(KernelBuilder &k, Value w, Value s) {
   return k.intrinsic("llvm.aarch64.neon.smull", k.vec(8, k.i16), {w, s});
 }
 
 /// The same 16 bytes, which LLVM does not see through. A repeated value would
 /// be seen to be equal in both halves of its register; then smull2, which takes
 /// the upper halves of both operands, becomes a move and smull.
-Value hideRepetition(KernelBuilder &k, Value bytes) {
+static Value hideRepetition(KernelBuilder &k, Value bytes) {
   Type floats = k.vec(4, k.f32);
   return k.bitcast(
       k.intrinsic("llvm.arithmetic.fence", floats, {k.bitcast(bytes, floats)}),
       bytes.getType());
 }
 
-Value multiply(KernelBuilder &k, Value w, Value s) {
+static Value multiply(KernelBuilder &k, Value w, Value s) {
   Values parts;
   for (int64_t i = 0; i < 32; i += 16) {
     Value factors = hideRepetition(k, k.slice(s, i, 16));
@@ -50,7 +48,7 @@ Value multiply(KernelBuilder &k, Value w, Value s) {
 }
 
 /// i32 x 16: two sums per row.
-Value widen(KernelBuilder &k, Value sums, Value words) {
+static Value widen(KernelBuilder &k, Value sums, Value words) {
   Values parts;
   for (int64_t i = 0; i < 32; i += 8)
     parts.push_back(
@@ -60,7 +58,7 @@ Value widen(KernelBuilder &k, Value sums, Value words) {
   return join(k, parts);
 }
 
-Value rowSums(KernelBuilder &k, Value sums) {
+static Value rowSums(KernelBuilder &k, Value sums) {
   Values parts;
   for (int64_t i = 0; i < 16; i += 8)
     parts.push_back(
@@ -69,7 +67,7 @@ Value rowSums(KernelBuilder &k, Value sums) {
   return join(k, parts);
 }
 
-Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
+static Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
   Values parts;
   for (int64_t i = 0; i < 32; i += 16)
     parts.push_back(k.intrinsic(
@@ -80,8 +78,8 @@ Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
 
 /// Two look-ups and the two sums of a row would have to become neighbours for
 /// the dot product: longer than to multiply them as they are.
-Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                 int64_t plane, int64_t half) {
+static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
+                        int64_t plane, int64_t half) {
   Value weight = k.constant(k.vec(8, k.i8), int64_t(1) << plane);
   Values parts;
   for (int64_t i : {0, 1}) {
@@ -96,19 +94,17 @@ Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
   return join(k, parts);
 }
 
-Values loadTable(KernelBuilder &k, Value pointer) {
+static Values loadTable(KernelBuilder &k, Value pointer) {
   return {k.load(k.vec(16, k.i8), pointer, 16)};
 }
 
-Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
   Values parts;
   for (int64_t i = 0; i < 32; i += 16)
     parts.push_back(k.intrinsic("llvm.aarch64.neon.tbl1", k.vec(16, k.i8),
                                 {table[0], k.slice(index, i, 16)}));
   return join(k, parts);
 }
-
-} // namespace
 
 const InstructionHooks &picollm::neonHooks() {
   static const InstructionHooks hooks = {/*dot=*/nullptr,

@@ -1,57 +1,55 @@
-//===- Portable.cpp - plain IR: the definition of the hooks -------------===//
+//===- Portable.cpp - plain IR: the definition of the hooks ---------------===//
 
 #include "../ISA.h"
 
 using namespace picollm;
 using namespace mlir;
 
-namespace {
-
 /// Low (even) and high (odd) bytes of each 16 bits, extended to 16 bits.
-std::pair<Value, Value> signedBytes(KernelBuilder &k, Value bytes) {
+static std::pair<Value, Value> signedBytes(KernelBuilder &k, Value bytes) {
   Value words = k.bitcast(bytes, k.vec(16, k.i16));
   return {k.shiftRightSigned(k.shiftLeft(words, 8), 8),
           k.shiftRightSigned(words, 8)};
 }
 
-Value sumOfProducts(KernelBuilder &k, std::pair<Value, Value> a,
-                    std::pair<Value, Value> c) {
+static Value sumOfProducts(KernelBuilder &k, std::pair<Value, Value> a,
+                           std::pair<Value, Value> c) {
   return k.add(k.mul(a.first, c.first), k.mul(a.second, c.second));
 }
 
-Value multiply(KernelBuilder &k, Value u, Value s) {
+static Value multiply(KernelBuilder &k, Value u, Value s) {
   Value words = k.bitcast(u, k.vec(16, k.i16));
   return sumOfProducts(k, {k.bitAnd(words, 0xff), k.shiftRight(words, 8)},
                        signedBytes(k, s));
 }
 
-Value multiplySigned(KernelBuilder &k, Value w, Value s) {
+static Value multiplySigned(KernelBuilder &k, Value w, Value s) {
   return sumOfProducts(k, signedBytes(k, w), signedBytes(k, s));
 }
 
-Value widen(KernelBuilder &k, Value sums, Value words) {
+static Value widen(KernelBuilder &k, Value sums, Value words) {
   Value pairs = k.bitcast(words, k.vec(8, k.i32));
   return k.add(sums, k.add(k.shiftRightSigned(k.shiftLeft(pairs, 16), 16),
                            k.shiftRightSigned(pairs, 16)));
 }
 
-Value rowSums(KernelBuilder &k, Value sums) { return sums; }
+static Value rowSums(KernelBuilder &k, Value sums) { return sums; }
 
-Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                 int64_t plane, int64_t half) {
+static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
+                        int64_t plane, int64_t half) {
   return addInterleaved(k, sums, low, high, plane, half, multiply);
 }
 
 /// The upper half of a table is the negated lower half in reverse, because
 /// index 15 - i flips all signs: 8 entries are enough.
-Values loadTable(KernelBuilder &k, Value pointer) {
+static Values loadTable(KernelBuilder &k, Value pointer) {
   Values entries;
   for (int64_t i = 8; i < 16; ++i)
     entries.push_back(k.splat(k.load(k.i8, k.at(pointer, i), 1), 32));
   return entries;
 }
 
-Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
   Value zero = k.constant(index.getType(), 0);
   auto isSet = [&](Value bits, int64_t mask) {
     return k.compare(arith::CmpIPredicate::ne, k.bitAnd(bits, mask), zero);
@@ -71,7 +69,7 @@ Value lookUp(KernelBuilder &k, const Values &table, Value index) {
   return k.sub(k.bitXor(level[0], flip), flip);
 }
 
-Value extendHalf(KernelBuilder &k, Value bits) {
+static Value extendHalf(KernelBuilder &k, Value bits) {
   Type words = k.vec(8, k.i32), floats = k.vec(8, k.f32);
   Value wide = k.zeroExtend(bits, words);
   Value sign = k.shiftLeft(k.bitAnd(wide, 0x8000), 16);
@@ -88,7 +86,7 @@ Value extendHalf(KernelBuilder &k, Value bits) {
   return k.bitcast(k.bitOr(result, sign), floats);
 }
 
-Value truncateToHalf(KernelBuilder &k, Value a) {
+static Value truncateToHalf(KernelBuilder &k, Value a) {
   Type words = k.vec(8, k.i32), floats = k.vec(8, k.f32);
   Value bits = k.bitcast(a, words);
   Value sign = k.bitAnd(k.shiftRight(bits, 16), 0x8000);
@@ -114,8 +112,6 @@ Value truncateToHalf(KernelBuilder &k, Value a) {
       below(0x38800000, subnormal, below(0x47800000, normal, special));
   return k.truncate(k.bitOr(result, sign), k.vec(8, k.i16));
 }
-
-} // namespace
 
 const InstructionHooks &picollm::portableHooks() {
   static const InstructionHooks hooks = {
