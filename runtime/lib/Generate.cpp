@@ -179,12 +179,12 @@ Failure picollm_session::generateTokens(std::vector<int32_t> promptTokens,
   if (Failure failure =
           placePrompt(promptTokens, options.from_start != 0, result))
     return failure;
-  const bool complete = runPrompt(completion);
+  const bool promptIsRun = runPrompt(completion);
   result.prompt_seconds = secondsSince(start);
-  if (!complete)
+  if (!promptIsRun)
     return success();
   const Clock::time_point promptEnd = Clock::now();
-  this->complete(completion);
+  complete(completion);
   result.completion_seconds = secondsSince(promptEnd);
   return success();
 }

@@ -98,14 +98,13 @@ void picollm_session::runChunk(int64_t count, int64_t logitsBegin,
   arguments.wait = [](void *barrier) {
     static_cast<Barrier *>(barrier)->wait();
   };
-  // Of several tokens a thread may have one more than another, or more heads.
-  threads.getBarrier().beginRounds(/*even=*/count == 1);
   threads.run(
       [](void *argument, int32_t thread, int32_t threadCount) {
         const Run &run = *static_cast<const Run *>(argument);
         run.step(&run.arguments, thread, threadCount);
       },
-      &run);
+      // Of several tokens a thread may have more, or more heads, than another.
+      &run, /*evenRounds=*/count == 1);
   cached += count;
 }
 

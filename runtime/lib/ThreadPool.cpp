@@ -92,7 +92,7 @@ ThreadPool::~ThreadPool() {
     worker.join();
 }
 
-void ThreadPool::run(Function newFunction, void *newArgument) {
+void ThreadPool::run(Function newFunction, void *newArgument, bool evenRounds) {
   DefaultFloatEnvironment environment;
   if (threadCount == 1) {
     newFunction(newArgument, 0, 1);
@@ -100,6 +100,7 @@ void ThreadPool::run(Function newFunction, void *newArgument) {
   }
   function = newFunction;
   argument = newArgument;
+  barrier.beginRounds(evenRounds);
   runs.advance();
   newFunction(newArgument, 0, threadCount);
   barrier.wait();

@@ -27,6 +27,8 @@ public:
 
   /// Threads that sleep in wait.
   int32_t getSleepers() const { return round.getSleepers(); }
+  /// Whether the next round polls. For a thread that has not come to it.
+  bool isPolling() const { return polls; }
 
 private:
   using Clock = std::chrono::steady_clock;
@@ -61,7 +63,8 @@ public:
 
   /// Runs the function on all threads and returns when all are done. The
   /// floating-point environment is the default one on each of them.
-  void run(Function function, void *argument);
+  /// `evenRounds`: see Barrier::beginRounds.
+  void run(Function function, void *argument, bool evenRounds = true);
 
   int32_t getThreadCount() const { return threadCount; }
   /// Threads that have gone to sleep because nothing is run.

@@ -56,7 +56,7 @@ TEST(ThreadPool, WakesThreadsThatFellAsleep) {
   EXPECT_EQ(calls, 15);
 }
 
-// Both would wait for ever if the others kept polling: then nobody sleeps.
+// This and the next would never end if threads kept polling.
 TEST(ThreadPool, ThreadsWithNothingToRunSleep) {
   ThreadPool pool;
   pool.start(3);
@@ -80,6 +80,35 @@ TEST(ThreadPool, ThreadsThatWaitLongAtABarrierSleep) {
         }
       },
       &pool);
+}
+
+/// A round in which thread 0 comes when the others have given up polling.
+static void lateRound(void *argument, int32_t thread, int32_t threads) {
+  Barrier &barrier = static_cast<ThreadPool *>(argument)->getBarrier();
+  while (thread == 0 && barrier.getSleepers() < threads - 1)
+    std::this_thread::yield();
+  barrier.wait();
+}
+
+// The first loop ends only if lateness is noticed, the second only if it is
+// tried again.
+TEST(ThreadPool, LateRoundsEndThePollingForSomeTime) {
+  ThreadPool pool;
+  pool.start(3);
+  ASSERT_TRUE(pool.getBarrier().isPolling());
+  while (pool.getBarrier().isPolling())
+    pool.run(lateRound, &pool);
+  while (!pool.getBarrier().isPolling())
+    pool.run(lateRound, &pool);
+}
+
+TEST(ThreadPool, LateRoundsThatAreUnevenByNatureTellNothing) {
+  ThreadPool pool;
+  pool.start(3);
+  // At 250 us each, much more than is looked at.
+  for (int run = 0; run < 300; ++run)
+    pool.run(lateRound, &pool, /*evenRounds=*/false);
+  EXPECT_TRUE(pool.getBarrier().isPolling());
 }
 
 TEST(ThreadPool, MayEndWithoutARun) {
