@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any, List
 
 import pytest
@@ -27,7 +28,7 @@ def when_generating(action: Any) -> threading.Thread:
 
     def wait_and_act() -> None:
         while not generating():
-            pass
+            time.sleep(0.001)
         action()
 
     thread = threading.Thread(target=wait_and_act)
@@ -102,7 +103,7 @@ def test_a_stream_waits_for_a_slow_reader(engine: picollm.PicoLLM) -> None:
     stream = engine.stream(PROMPT, 200)
     next(stream)
     while engine._generation and engine._generation._slots > 0:
-        pass  # until it is as far ahead as it goes
+        time.sleep(0.001)  # until it is as far ahead as it goes
     stream.close()
     assert stream.completion.usage.completion_tokens < 40
 

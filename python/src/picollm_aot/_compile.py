@@ -177,7 +177,7 @@ def _run(command: List[str], progress: Union[bool, Callable[[str], object]]) -> 
                     print(lines[-1], file=sys.stderr, flush=True)
             status = process.wait()
         except BaseException:
-            # It removes what it was writing.
+            # It writes beside the output, which is still what it was.
             process.terminate()
             raise
     if status != 0:

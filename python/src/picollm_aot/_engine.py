@@ -629,8 +629,8 @@ def create(
         device: "best" (None too), "cpu", or "cpu:N" with N threads; see
             :func:`available_devices`. Results do not depend on it.
         enable_context_caching: Keep the context after a call, so that what the
-            next prompt shares with it from its start is not computed again. The
-            text is the same either way.
+            next prompt shares with it from its start is not computed again
+            (logits may then differ in their last bits).
         library_path: Another runtime than that of the package.
         context_length: Tokens that the context has room for, at most the
             model's; None: the model's, at most 8192.
