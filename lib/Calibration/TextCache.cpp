@@ -2,6 +2,7 @@
 
 #include "picollm/Calibration/SelfGeneration.h"
 #include "picollm/Support/WriteFile.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -13,7 +14,8 @@ using llvm::Expected;
 using llvm::StringRef;
 namespace fs = llvm::sys::fs;
 
-Expected<std::string> picollm::modelFileIdentity(StringRef path) {
+/// Adds the size of a file and pieces of it.
+static llvm::Error addFile(llvm::SHA256 &hash, StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);
   if (!buffer)
@@ -21,10 +23,33 @@ Expected<std::string> picollm::modelFileIdentity(StringRef path) {
         path + ": cannot be read: " + buffer.getError().message());
   StringRef bytes = (*buffer)->getBuffer();
   constexpr size_t piece = 65536, pieces = 64;
-  llvm::SHA256 hash;
   hash.update(llvm::utostr(bytes.size()));
   for (size_t i = 0; i <= pieces; ++i)
     hash.update(bytes.substr(bytes.size() / pieces * i, piece));
+  return llvm::Error::success();
+}
+
+/// The files that make up a model: those of a Hugging Face folder in the order
+/// of their names, or the one that `path` is.
+static std::vector<std::string> filesOfModel(StringRef path) {
+  if (!fs::is_directory(path))
+    return {path.str()};
+  std::vector<std::string> files;
+  std::error_code code;
+  for (fs::directory_iterator it(path, code), end; it != end && !code;
+       it.increment(code))
+    if (StringRef name = llvm::sys::path::filename(it->path());
+        name.ends_with(".json") || name.ends_with(".safetensors"))
+      files.push_back(it->path());
+  llvm::sort(files);
+  return files;
+}
+
+Expected<std::string> picollm::modelFileIdentity(StringRef path) {
+  llvm::SHA256 hash;
+  for (const std::string &file : filesOfModel(path))
+    if (llvm::Error error = addFile(hash, file))
+      return std::move(error);
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }
 

@@ -206,10 +206,9 @@ void TokenizerReader::readMerges() {
   for (const Json &merge : *merges) {
     std::string left, right;
     if (const auto *text = merge.get_ptr<const std::string *>()) {
-      std::tie(left, right) = [&] {
-        auto [first, second] = StringRef(*text).split(' ');
-        return std::pair(first.str(), second.str());
-      }();
+      auto [first, second] = StringRef(*text).split(' ');
+      left = first.str();
+      right = second.str();
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
                merge[1].is_string()) {
       left = merge[0].get_ref<const std::string &>();

@@ -30,7 +30,8 @@ selfGenerateTextsCached(ReferenceModel &model, llvm::StringRef modelFile,
                         const SelfGenerationOptions &options);
 
 /// SHA-256 in hexadecimal of the file's size and of 64 KiB at each of 65 evenly
-/// spaced places of it: enough to tell models apart, quick for any size.
+/// spaced places of it: enough to tell models apart, quick for any size. Of a
+/// folder, the same over its JSON and safetensors files.
 llvm::Expected<std::string> modelFileIdentity(llvm::StringRef path);
 
 } // namespace picollm

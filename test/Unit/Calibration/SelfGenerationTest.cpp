@@ -4,6 +4,7 @@
 #include "../Reference/TinyModel.h"
 #include "picollm/Support/Parallel.h"
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 using namespace picollm;
@@ -123,6 +124,25 @@ TEST_F(TextCache, DamagedCacheIsWrittenAnew) {
         expectValue(selfGenerateTextsCached(*model, tiny.path, options(2, 5))),
         first);
   }
+}
+
+TEST_F(TextCache, FoldersAreToldApartByTheirFiles) {
+  const std::string fixtures = PICOLLM_TEST_DIR "/Fixtures/Llama/";
+  const std::string one =
+      expectValue(modelFileIdentity(fixtures + "llama3-rope-bf16"));
+  EXPECT_NE(one, expectValue(modelFileIdentity(fixtures + "yarn-rope-bf16")));
+
+  const std::string copy = std::string(cache) + "/copy";
+  std::filesystem::copy(fixtures + "llama3-rope-bf16", copy);
+  EXPECT_EQ(expectValue(modelFileIdentity(copy)), one);
+  std::ofstream(copy + "/README.md") << "no part of the model";
+  EXPECT_EQ(expectValue(modelFileIdentity(copy)), one);
+  std::fstream weights(copy + "/model-00002-of-00004.safetensors",
+                       std::ios::in | std::ios::out | std::ios::binary);
+  weights.seekp(-1, std::ios::end);
+  weights.put('\x7F');
+  weights.close();
+  EXPECT_NE(expectValue(modelFileIdentity(copy)), one);
 }
 
 TEST_F(TextCache, OtherModelsAndOptionsHaveTheirOwn) {

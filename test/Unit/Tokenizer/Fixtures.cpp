@@ -46,3 +46,14 @@ CompiledTokenizer::CompiledTokenizer(const TokenizerData &data)
     : bytes(compileOrFail(data)) {
   EXPECT_EQ(tokenizer.open(bytes.data(), bytes.size()), "");
 }
+
+void test::expectGoldenIds(const CompiledTokenizer &tokenizer,
+                           const nlohmann::json &golden, bool parseSpecial) {
+  const nlohmann::json texts = readFixture("texts.json");
+  ASSERT_EQ(texts.size(), golden.size());
+  ASSERT_GT(texts.size(), 200u);
+  for (size_t i = 0; i < texts.size(); ++i)
+    EXPECT_EQ(tokenizer->encode(std::string(texts[i]), parseSpecial),
+              golden[i].get<std::vector<int32_t>>())
+        << "text " << i << ": " << texts[i].dump();
+}

@@ -40,6 +40,10 @@ private:
   Tokenizer tokenizer;
 };
 
+/// Expects the ids of all of texts.json.
+void expectGoldenIds(const CompiledTokenizer &tokenizer,
+                     const nlohmann::json &golden, bool parseSpecial);
+
 } // namespace picollm::test
 
 #endif // PICOLLM_TEST_TOKENIZER_FIXTURES_H

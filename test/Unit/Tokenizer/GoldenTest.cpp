@@ -10,20 +10,6 @@ using namespace picollm::test;
 
 namespace {
 
-using Ids = std::vector<int32_t>;
-
-void expectGoldenIds(const CompiledTokenizer &tokenizer,
-                     const nlohmann::json &golden, bool parseSpecial) {
-  nlohmann::json texts = readFixture("texts.json");
-  ASSERT_EQ(texts.size(), golden.size());
-  ASSERT_GT(texts.size(), 200u);
-  for (size_t i = 0; i < texts.size(); ++i) {
-    std::string text = texts[i];
-    EXPECT_EQ(tokenizer->encode(text, parseSpecial), golden[i].get<Ids>())
-        << "text " << i << ": " << texts[i].dump();
-  }
-}
-
 class TinyGolden : public testing::TestWithParam<const char *> {};
 
 TEST_P(TinyGolden, IdsOfAllTexts) {
