@@ -217,11 +217,8 @@ TEST(SessionFile, PathsThatCannotBe) {
   FakeSession fake(picollm_fake_model());
   EXPECT_EQ(load(fake, folder + "/none"), PICOLLM_NOT_FOUND);
   EXPECT_EQ(load(fake, folder), PICOLLM_NOT_FOUND);
-  writeFile(folder + "/text",
-            "some text that is long enough to be a header, "
-            "which it is not: it does not begin so, and so "
-            "it is refused",
-            120);
+  const std::string text(200, 'x');
+  writeFile(folder + "/text", text.data(), text.size());
   EXPECT_EQ(load(fake, folder + "/text"), PICOLLM_DAMAGED_FILE);
   EXPECT_EQ(picollm_session_load(fake.session, nullptr, nullptr),
             PICOLLM_INVALID_ARGUMENT);
