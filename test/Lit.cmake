@@ -51,7 +51,7 @@ foreach(test ${lit_tests})
     picollm_check_target_name(${directory} target)
     if(NOT TARGET ${target})
       add_custom_target(${target}
-        COMMAND ${lit_command} --filter=":: ${directory}/"
+        COMMAND ${lit_command} "--filter=:: ${directory}/"
         DEPENDS picollm-lit-depends USES_TERMINAL VERBATIM)
     endif()
     get_filename_component(directory "${directory}" DIRECTORY)
