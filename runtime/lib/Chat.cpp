@@ -63,7 +63,7 @@ Failure readMessages(const picollm_message *messages, size_t count,
       return invalid("messages[" + std::to_string(i) + "]." +
                      (message.role ? "content" : "role") +
                      ": must not be null");
-    Role role;
+    Role role = Role::System;
     if (Failure failure = readRole(i, message.role, role))
       return failure;
     if (role != expected && !(role == Role::System && i == 0))
