@@ -2,6 +2,7 @@
 
 #include "picollm/Packing/WeightFile.h"
 #include "picollm/Packing/PackMatrix.h"
+#include "picollm/Support/WriteFile.h"
 #include "picollm/weight_file.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
@@ -33,16 +34,6 @@ struct WeightFileWriter::State {
   int64_t bytes = PICOLLM_WEIGHT_FILE_HEADER_BYTES;
   bool named = false;
 };
-
-/// An error of the system at `path`; clears the stream, which otherwise ends
-/// the program when it is destroyed.
-static llvm::Error writeError(llvm::StringRef path,
-                              llvm::raw_fd_ostream &stream) {
-  std::error_code code = stream.error();
-  stream.clear_error();
-  return llvm::createStringError(code, "%s: cannot write weight file: %s",
-                                 path.str().c_str(), code.message().c_str());
-}
 
 static Header encodeHeader(const WeightFileIdentity &identity) {
   Header header{};
@@ -83,8 +74,7 @@ WeightFileWriter::create(llvm::StringRef path) {
 }
 
 WeightFileWriter::~WeightFileWriter() {
-  state->stream.flush();
-  state->stream.clear_error();
+  llvm::consumeError(takeError(state->stream, state->path));
   if (!state->named)
     llvm::consumeError(state->file.discard());
 }
@@ -104,7 +94,7 @@ WeightFileWriter::append(llvm::ArrayRef<uint8_t> bytes) {
     state->bytes += part.size();
   }
   if (state->stream.has_error())
-    return writeError(state->path, state->stream);
+    return takeError(state->stream, state->path);
   return offset;
 }
 
@@ -136,9 +126,8 @@ llvm::Expected<WeightFileIdentity> WeightFileWriter::finish() {
   Header header = encodeHeader(identity);
   state->stream.pwrite(reinterpret_cast<const char *>(header.data()),
                        header.size(), 0);
-  state->stream.flush();
-  if (state->stream.has_error())
-    return writeError(state->path, state->stream);
+  if (llvm::Error error = takeError(state->stream, state->path))
+    return error;
   if (llvm::Error error = state->file.keep(state->path))
     return llvm::createStringError("%s: cannot name weight file: %s",
                                    state->path.c_str(),

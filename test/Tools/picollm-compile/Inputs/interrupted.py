@@ -158,12 +158,13 @@ def hang_up(place):
 
 folder_place = Place("tiny")
 file_place = Place("tiny.picollm")
-assert sweep(file_place, "kill", step=2) > 15
-clean_up(file_place, "kill")
-assert sweep(file_place, "28", step=4) > 5
-assert sweep(folder_place, "kill", step=9) > 2
-clean_up(folder_place, "kill")
-assert sweep(folder_place, "28", step=11) > 2
+if preload.exists():  # not in builds with sanitizers
+    assert sweep(file_place, "kill", step=2) > 15
+    clean_up(file_place, "kill")
+    assert sweep(file_place, "28", step=4) > 5
+    assert sweep(folder_place, "kill", step=9) > 2
+    clean_up(folder_place, "kill")
+    assert sweep(folder_place, "28", step=11) > 2
 kill_at_random(folder_place, [signal.SIGKILL], 4)
 kill_at_random(folder_place, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], 3)
 hang_up(folder_place)
