@@ -9,6 +9,9 @@ namespace picollm {
 
 bool isGGUF(llvm::StringRef start);
 llvm::Expected<std::unique_ptr<ModelFile>> openGGUFModel(llvm::StringRef path);
+/// The same for bytes in memory; `buffer`'s identifier is the path.
+llvm::Expected<std::unique_ptr<ModelFile>>
+parseGGUFModel(std::unique_ptr<llvm::MemoryBuffer> buffer);
 
 /// Whether the folder has a config.json.
 bool isHuggingFaceFolder(llvm::StringRef path);

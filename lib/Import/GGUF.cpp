@@ -1,8 +1,8 @@
 //===- GGUF.cpp - reader of GGUF files ------------------------------------===//
 
 #include "picollm/Import/GGUF.h"
-#include "Quote.h"
 #include "picollm/Import/WeightEncoding.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"

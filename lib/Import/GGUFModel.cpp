@@ -7,8 +7,8 @@
 
 #include "Formats.h"
 #include "GGUFTokenizer.h"
-#include "Quote.h"
 #include "picollm/Import/GGUF.h"
+#include "picollm/Support/Quote.h"
 #include <cmath>
 
 using namespace picollm;
@@ -239,14 +239,24 @@ std::vector<std::string> GGUFModel::tensorNames() const {
 
 bool picollm::isGGUF(StringRef start) { return start.starts_with("GGUF"); }
 
-Expected<std::unique_ptr<ModelFile>> picollm::openGGUFModel(StringRef path) {
-  Expected<std::unique_ptr<GGUFFile>> file = GGUFFile::open(path);
+static Expected<std::unique_ptr<ModelFile>>
+makeModel(Expected<std::unique_ptr<GGUFFile>> file) {
   if (!file)
     return file.takeError();
   const GGUFValue *value = (*file)->findValue("general.architecture");
   std::optional<StringRef> family = value ? value->getString() : std::nullopt;
   if (!family || family->empty())
-    return createStringError(path + ": metadata entry 'general.architecture' "
-                                    "is missing or not a string");
+    return createStringError((*file)->path() +
+                             ": metadata entry 'general.architecture' is "
+                             "missing or not a string");
   return std::make_unique<GGUFModel>(std::move(*file), *family);
+}
+
+Expected<std::unique_ptr<ModelFile>> picollm::openGGUFModel(StringRef path) {
+  return makeModel(GGUFFile::open(path));
+}
+
+Expected<std::unique_ptr<ModelFile>>
+picollm::parseGGUFModel(std::unique_ptr<llvm::MemoryBuffer> buffer) {
+  return makeModel(GGUFFile::parse(std::move(buffer)));
 }

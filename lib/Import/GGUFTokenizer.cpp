@@ -1,9 +1,9 @@
 //===- GGUFTokenizer.cpp - the tokenizer of a GGUF file -------------------===//
 
 #include "GGUFTokenizer.h"
-#include "Quote.h"
 #include "TurnEnds.h"
 #include "picollm/Import/GGUF.h"
+#include "picollm/Support/Quote.h"
 
 using namespace picollm;
 using llvm::Expected;

@@ -1,23 +1,12 @@
 //===- GGUFValue.cpp - metadata values of GGUF files ----------------------===//
 
-#include "Quote.h"
 #include "picollm/Import/GGUF.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
 using namespace picollm;
 using namespace llvm::support;
 using llvm::StringRef;
-
-std::string picollm::quote(StringRef text) {
-  std::string result = "'";
-  llvm::raw_string_ostream os(result);
-  llvm::printEscapedString(text.take_front(80), os);
-  os << (text.size() > 80 ? "...'" : "'");
-  return result;
-}
 
 StringRef picollm::getName(GGUFType type) {
   static const char *names[] = {

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Json.h"
-#include "Quote.h"
 #include "picollm/Import/HuggingFace.h"
+#include "picollm/Support/Quote.h"
 #include <cmath>
 
 using namespace picollm;

@@ -2,10 +2,10 @@
 
 #include "Formats.h"
 #include "Json.h"
-#include "Quote.h"
 #include "picollm/Import/HuggingFace.h"
 #include "picollm/Import/SafeTensors.h"
 #include "picollm/Import/WeightEncoding.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"

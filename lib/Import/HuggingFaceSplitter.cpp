@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "HuggingFaceSplitter.h"
-#include "Quote.h"
 #include "picollm/Import/TokenizerData.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace picollm;

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "HuggingFaceSplitter.h"
-#include "Quote.h"
 #include "TurnEnds.h"
 #include "picollm/Import/HuggingFace.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 

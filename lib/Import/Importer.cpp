@@ -2,8 +2,8 @@
 
 #include "picollm/Import/Importer.h"
 #include "Builders.h"
-#include "Quote.h"
 #include "mlir/IR/Verifier.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;

@@ -1,7 +1,7 @@
 //===- Json.cpp - the JSON files of a model folder ------------------------===//
 
 #include "Json.h"
-#include "Quote.h"
+#include "picollm/Support/Quote.h"
 #include <cmath>
 #include <vector>
 

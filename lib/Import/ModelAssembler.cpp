@@ -1,8 +1,8 @@
 //===- ModelAssembler.cpp - builds a model's IR op by op ------------------===//
 
 #include "ModelAssembler.h"
-#include "Quote.h"
 #include "Rotation.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/Support/FileSystem.h"
 #include <cmath>
 

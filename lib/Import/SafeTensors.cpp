@@ -2,7 +2,7 @@
 
 #include "picollm/Import/SafeTensors.h"
 #include "Json.h"
-#include "Quote.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"

@@ -88,11 +88,19 @@ llvm::Error picollm::checkLayout(const MatrixLayout &layout) {
   };
   if (layout.columns <= 0)
     return error("matrix layout has no columns");
+  if (layout.columns > maxColumns)
+    return error("matrix layout has " + llvm::Twine(layout.columns) +
+                 " columns, expected at most " + llvm::Twine(maxColumns));
   if (layout.panels.empty())
     return error("matrix layout has no panels");
+  int64_t rows = 0;
   for (const Panel &panel : layout.panels) {
     if (panel.rows <= 0)
       return error("panel has no rows");
+    if (panel.rows > maxRows - rows)
+      return error("matrix layout has more than " + llvm::Twine(maxRows) +
+                   " rows");
+    rows += panel.rows;
     int64_t columns = 0;
     for (const Segment &segment : panel.segments) {
       if (!isValidWidth(segment.bits))
@@ -102,6 +110,9 @@ llvm::Error picollm::checkLayout(const MatrixLayout &layout) {
         return error("segment has " + llvm::Twine(segment.columns) +
                      " columns, expected a positive multiple of " +
                      llvm::Twine(stepColumns));
+      if (segment.columns > maxColumns)
+        return error("segment has " + llvm::Twine(segment.columns) +
+                     " columns, expected at most " + llvm::Twine(maxColumns));
       columns += segment.columns;
     }
     if (columns != layout.columns)

@@ -12,8 +12,11 @@ using namespace picollm;
 FileBudget FileBudget::ofBits(double bits, int64_t weights,
                               int64_t fixedBytes) {
   FileBudget budget;
-  budget.fileBytes = static_cast<int64_t>(
-      std::floor(bits * static_cast<double>(weights) / 8.0));
+  // A user may ask for 1e300 bits, which is then refused as too large.
+  double bytes = std::floor(bits * static_cast<double>(weights) / 8.0);
+  constexpr double limit = 0x1p62;
+  budget.fileBytes =
+      bytes > 0 ? static_cast<int64_t>(std::min(bytes, limit)) : 0;
   budget.fixedBytes = fixedBytes;
   budget.weights = weights;
   return budget;

@@ -1,15 +1,17 @@
 //===- AllocationFile.cpp - allocation.json -------------------------------===//
 
 #include "picollm/Quantization/AllocationFile.h"
+#include "picollm/Support/Quote.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 using namespace picollm;
-using Json = nlohmann::ordered_json;
+/// For writing: keeps the order of keys. (Looking one up takes linear time.)
+using OrderedJson = nlohmann::ordered_json;
+using nlohmann::json;
 
 double MatrixAllocation::bits() const {
   return 8.0 * static_cast<double>(matrixBytes(stack.layout)) /
@@ -38,36 +40,36 @@ AllocationReport picollm::makeReport(const Allocation &allocation,
   return report;
 }
 
-static Json toJson(const MatrixAllocation &matrix) {
-  Json panels = Json::array();
+static OrderedJson toJson(const MatrixAllocation &matrix) {
+  OrderedJson panels = OrderedJson::array();
   for (const Panel &panel : matrix.stack.layout.panels) {
-    Json segments = Json::array();
+    OrderedJson segments = OrderedJson::array();
     for (const Segment &segment : panel.segments)
       segments.push_back(
-          Json{{"bits", segment.bits}, {"columns", segment.columns}});
-    panels.push_back(Json{{"rows", panel.rows}, {"segments", segments}});
+          OrderedJson{{"bits", segment.bits}, {"columns", segment.columns}});
+    panels.push_back(OrderedJson{{"rows", panel.rows}, {"segments", segments}});
   }
-  Json json{{"name", matrix.name},
-            {"rows", matrix.stack.layout.rows()},
-            {"columns", matrix.stack.layout.columns},
-            {"bits", matrix.bits()},
-            {"panels", panels},
-            {"loss", matrix.loss}};
+  OrderedJson json{{"name", matrix.name},
+                   {"rows", matrix.stack.layout.rows()},
+                   {"columns", matrix.stack.layout.columns},
+                   {"bits", matrix.bits()},
+                   {"panels", panels},
+                   {"loss", matrix.loss}};
   if (!matrix.stack.order.empty())
     json["order"] = matrix.stack.order;
   return json;
 }
 
 /// Names come from model files, which may hold any bytes.
-static std::string dump(const Json &json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+static std::string dump(const OrderedJson &json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 std::string picollm::formatAllocation(const AllocationReport &report) {
   std::string text =
       "{\n\"file_bytes\": " + std::to_string(report.fileBytes) +
       ",\n\"weights\": " + std::to_string(report.weights) +
-      ",\n\"bits_per_weight\": " + dump(Json(report.bitsPerWeight())) +
+      ",\n\"bits_per_weight\": " + dump(OrderedJson(report.bitsPerWeight())) +
       ",\n\"matrices\": [";
   const char *separator = "\n";
   for (const MatrixAllocation &matrix : report.matrices) {
@@ -84,27 +86,27 @@ class JsonReader {
 public:
   explicit JsonReader(llvm::StringRef file) : file(file) {}
 
-  const Json *array(const Json &object, const char *key) {
-    const Json *value = member(object, key);
+  const json *array(const json &object, const char *key) {
+    const json *value = member(object, key);
     if (value && !value->is_array())
       fail(llvm::Twine("'") + key + "' is no array");
     return value && value->is_array() ? value : nullptr;
   }
 
-  int64_t integer(const Json &object, const char *key) {
-    const Json *value = member(object, key);
+  int64_t integer(const json &object, const char *key) {
+    const json *value = member(object, key);
     constexpr int64_t limit = int64_t(1) << 50;
     if (value && value->is_number_integer() &&
         !(value->is_number_unsigned() &&
           value->get<uint64_t>() > uint64_t(limit)) &&
-        std::abs(value->get<int64_t>()) <= limit)
+        value->get<int64_t>() >= -limit)
       return value->get<int64_t>();
     fail(llvm::Twine("'") + key + "' is no integer");
     return 0;
   }
 
-  std::string string(const Json &object, const char *key) {
-    const Json *value = member(object, key);
+  std::string string(const json &object, const char *key) {
+    const json *value = member(object, key);
     if (value && value->is_string())
       return value->get<std::string>();
     fail(llvm::Twine("'") + key + "' is no string");
@@ -125,7 +127,7 @@ public:
   }
 
 private:
-  const Json *member(const Json &object, const char *key) {
+  const json *member(const json &object, const char *key) {
     auto found = object.is_object() ? object.find(key) : object.end();
     if (!object.is_object() || found == object.end()) {
       fail(llvm::Twine("'") + key + "' is missing");
@@ -140,43 +142,43 @@ private:
 
 } // namespace
 
-static MatrixAllocation readMatrix(const Json &json, JsonReader &reader) {
+static MatrixAllocation readMatrix(const json &object, JsonReader &reader) {
   MatrixAllocation matrix;
-  matrix.name = reader.string(json, "name");
+  matrix.name = reader.string(object, "name");
   MatrixLayout &layout = matrix.stack.layout;
-  layout.columns = reader.integer(json, "columns");
-  const Json *panels = reader.array(json, "panels");
+  layout.columns = reader.integer(object, "columns");
+  const json *panels = reader.array(object, "panels");
   if (!panels)
     return matrix;
-  for (const Json &entry : *panels) {
+  for (const json &entry : *panels) {
     Panel &panel = layout.panels.emplace_back();
     panel.rows = reader.integer(entry, "rows");
-    if (const Json *segments = reader.array(entry, "segments"))
-      for (const Json &segment : *segments)
+    if (const json *segments = reader.array(entry, "segments"))
+      for (const json &segment : *segments)
         panel.segments.push_back({reader.integer(segment, "bits"),
                                   reader.integer(segment, "columns")});
   }
   if (reader.failed())
     return matrix;
   if (llvm::Error error = checkLayout(layout))
-    reader.fail("matrix '" + matrix.name +
-                "': " + llvm::toString(std::move(error)));
-  else if (reader.integer(json, "rows") != layout.rows())
-    reader.fail("matrix '" + matrix.name + "' has " +
+    reader.fail("matrix " + quote(matrix.name) + ": " +
+                llvm::toString(std::move(error)));
+  else if (reader.integer(object, "rows") != layout.rows())
+    reader.fail("matrix " + quote(matrix.name) + " has " +
                 llvm::Twine(layout.rows()) + " rows in its panels, not 'rows'");
-  if (json.contains("loss") && json["loss"].is_number())
-    matrix.loss = json["loss"].get<double>();
-  if (!json.contains("order"))
+  if (object.contains("loss") && object["loss"].is_number())
+    matrix.loss = object["loss"].get<double>();
+  if (!object.contains("order"))
     return matrix;
-  const Json *order = reader.array(json, "order");
+  const json *order = reader.array(object, "order");
   if (!order)
     return matrix;
   std::vector<bool> seen(order->size());
-  for (const Json &entry : *order) {
+  for (const json &entry : *order) {
     if (!entry.is_number_unsigned() || entry.get<uint64_t>() >= seen.size() ||
         seen.size() != size_t(layout.columns) || seen[entry.get<uint64_t>()]) {
-      reader.fail("matrix '" + matrix.name +
-                  "' has an 'order' that is no permutation of its columns");
+      reader.fail("matrix " + quote(matrix.name) +
+                  " has an 'order' that is no permutation of its columns");
       return matrix;
     }
     seen[entry.get<uint64_t>()] = true;
@@ -187,21 +189,26 @@ static MatrixAllocation readMatrix(const Json &json, JsonReader &reader) {
 
 llvm::Expected<AllocationReport>
 picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
-  Json json = Json::parse(text.begin(), text.end(), /*cb=*/nullptr,
+  json root = json::parse(text.begin(), text.end(), /*cb=*/nullptr,
                           /*allow_exceptions=*/false);
   JsonReader reader(name);
   AllocationReport report;
-  if (json.is_discarded()) {
+  int64_t weights = 0;
+  if (root.is_discarded()) {
     reader.fail("is no valid JSON");
     return reader.takeError();
   }
-  report.fileBytes = reader.integer(json, "file_bytes");
-  report.weights = reader.integer(json, "weights");
-  if (const Json *matrices = reader.array(json, "matrices"))
-    for (const Json &matrix : *matrices) {
-      report.matrices.push_back(readMatrix(matrix, reader));
+  report.fileBytes = reader.integer(root, "file_bytes");
+  report.weights = reader.integer(root, "weights");
+  if (const json *matrices = reader.array(root, "matrices"))
+    for (const json &matrix : *matrices) {
+      const MatrixLayout &layout =
+          report.matrices.emplace_back(readMatrix(matrix, reader)).stack.layout;
       if (reader.failed())
         break;
+      weights += layout.rows() * layout.columns;
+      if (weights > maxWeights)
+        reader.fail("its matrices hold more weights than any model");
     }
   if (llvm::Error error = reader.takeError())
     return error;
@@ -233,8 +240,8 @@ picollm::applyReport(const AllocationReport &report,
   for (const LossTable &table : tables) {
     auto fail = [&](const llvm::Twine &message) {
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     "allocation of '" + table.name + "' " +
-                                         message);
+                                     "allocation of " + quote(table.name) +
+                                         " " + message);
     };
     const MatrixAllocation *matrix = byName.lookup(table.name);
     if (!matrix)

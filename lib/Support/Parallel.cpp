@@ -3,13 +3,16 @@
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 static unsigned requestedThreads = 0;
 static thread_local bool insideBody = false;
 
-void picollm::setThreadCount(unsigned threads) { requestedThreads = threads; }
+void picollm::setThreadCount(unsigned threads) {
+  requestedThreads = std::min(threads, maxThreads);
+}
 
 unsigned picollm::getThreadCount() {
   if (requestedThreads)
@@ -33,8 +36,12 @@ void picollm::parallelFor(int64_t count,
     insideBody = false;
   };
   std::vector<std::thread> pool;
-  for (int64_t t = 1; t < threads; ++t)
-    pool.emplace_back(work);
+  // Where the system gives fewer threads than are wanted, these do the work.
+  try {
+    for (int64_t t = 1; t < threads; ++t)
+      pool.emplace_back(work);
+  } catch (const std::system_error &) {
+  }
   work();
   for (std::thread &thread : pool)
     thread.join();

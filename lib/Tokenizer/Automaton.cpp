@@ -118,6 +118,11 @@ public:
     numberOf({});          // 0: stop
     numberOf({nfa.start}); // 1: start
     for (size_t row = 0; row < rows.size(); ++row) {
+      if (work > maxWork)
+        return llvm::createStringError(
+            "a pattern of the pre-tokeniser is too complicated: its automaton "
+            "takes more than " +
+            llvm::Twine(maxWork) + " steps to build");
       for (unsigned column = 0; column <= classes.count; ++column)
         transitions.push_back(step(rows[row], column));
       if (rows.size() > PICOLLM_TOKENIZER_ACCEPT)
@@ -129,6 +134,9 @@ public:
 
 private:
   using StateList = std::vector<unsigned>;
+
+  /// Bounds time and memory. The patterns of known models take some 100,000.
+  static constexpr uint64_t maxWork = uint64_t(1) << 24;
 
   unsigned numberOf(const StateList &list) {
     auto [entry, isNew] = numbers.try_emplace(list, unsigned(rows.size()));
@@ -145,6 +153,7 @@ private:
   uint16_t step(StateList from, unsigned column) {
     visited.assign(nfa.states.size(), false);
     added.assign(nfa.states.size(), false);
+    work += nfa.states.size() / 64 + 1;
     StateList to;
     bool matched = false;
     for (unsigned state : from) {
@@ -159,6 +168,7 @@ private:
   /// Collects in their order the states after the symbol `column`; returns
   /// whether a match came first.
   bool follow(unsigned number, unsigned column, StateList &to) {
+    ++work;
     if (visited[number])
       return false;
     visited[number] = true;
@@ -187,6 +197,7 @@ private:
   std::map<StateList, unsigned> numbers;
   std::vector<StateList> rows;
   std::vector<bool> visited, added;
+  uint64_t work = 0;
 };
 
 } // namespace
@@ -196,6 +207,11 @@ picollm::compileSplitter(llvm::ArrayRef<llvm::StringRef> patterns) {
   std::vector<std::unique_ptr<RegexNode>> roots;
   std::vector<const icu::UnicodeSet *> sets;
   std::vector<Nfa> automata;
+  if (patterns.size() > PICOLLM_TOKENIZER_MAX_STAGES)
+    return llvm::createStringError("the pre-tokeniser has " +
+                                   llvm::Twine(patterns.size()) +
+                                   " patterns, expected at most " +
+                                   llvm::Twine(PICOLLM_TOKENIZER_MAX_STAGES));
   for (llvm::StringRef pattern : patterns) {
     auto root = parseRegex(pattern);
     if (!root)

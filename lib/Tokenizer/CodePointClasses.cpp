@@ -24,10 +24,48 @@ collectBoundaries(llvm::ArrayRef<const icu::UnicodeSet *> sets) {
   return boundaries;
 }
 
+/// Neighbouring code points of one class.
+struct ClassRange {
+  uint32_t end;
+  uint8_t number;
+};
+
+/// The pages of 256 code points, equal ones stored once.
+static void layOutPages(llvm::ArrayRef<ClassRange> ranges,
+                        CodePointClasses &result) {
+  const uint32_t size = PICOLLM_TOKENIZER_PAGE_CODE_POINTS;
+  std::map<std::vector<uint8_t>, uint16_t> blockOf;
+  std::vector<int> uniformBlockOf(256, -1);
+  const ClassRange *range = ranges.begin();
+  for (uint32_t page = 0; page < PICOLLM_TOKENIZER_CODE_POINTS; page += size) {
+    while (range->end <= page)
+      ++range;
+    // Most pages are of one class.
+    bool isUniform = range->end >= page + size;
+    if (isUniform && uniformBlockOf[range->number] >= 0) {
+      result.pages.push_back(uint16_t(uniformBlockOf[range->number]));
+      continue;
+    }
+    std::vector<uint8_t> block(size);
+    const ClassRange *part = range;
+    for (uint32_t i = 0; i < size; ++i) {
+      while (part->end <= page + i)
+        ++part;
+      block[i] = part->number;
+    }
+    auto [entry, isNew] = blockOf.try_emplace(block, uint16_t(blockOf.size()));
+    if (isNew)
+      result.blocks.insert(result.blocks.end(), block.begin(), block.end());
+    if (isUniform)
+      uniformBlockOf[range->number] = entry->second;
+    result.pages.push_back(entry->second);
+  }
+}
+
 llvm::Expected<CodePointClasses>
 picollm::partitionCodePoints(llvm::ArrayRef<const icu::UnicodeSet *> sets) {
   std::map<std::vector<bool>, unsigned> classOfSignature;
-  std::vector<uint8_t> classOf(PICOLLM_TOKENIZER_CODE_POINTS);
+  std::vector<ClassRange> ranges;
   std::vector<uint32_t> boundaries = collectBoundaries(sets);
   for (size_t i = 0; i + 1 < boundaries.size(); ++i) {
     std::vector<bool> signature;
@@ -39,8 +77,7 @@ picollm::partitionCodePoints(llvm::ArrayRef<const icu::UnicodeSet *> sets) {
       return llvm::createStringError(
           "the patterns of the pre-tokeniser tell more than 256 kinds of "
           "characters apart");
-    std::fill(classOf.begin() + boundaries[i],
-              classOf.begin() + boundaries[i + 1], uint8_t(number));
+    ranges.push_back({boundaries[i + 1], uint8_t(number)});
   }
 
   CodePointClasses result;
@@ -50,15 +87,6 @@ picollm::partitionCodePoints(llvm::ArrayRef<const icu::UnicodeSet *> sets) {
     for (size_t set = 0; set < sets.size(); ++set)
       if (signature[set])
         result.members[set].set(number);
-
-  const uint32_t size = PICOLLM_TOKENIZER_PAGE_CODE_POINTS;
-  std::map<std::vector<uint8_t>, uint16_t> blockOf;
-  for (auto page = classOf.begin(); page != classOf.end(); page += size) {
-    std::vector<uint8_t> block(page, page + size);
-    auto [entry, isNew] = blockOf.try_emplace(block, uint16_t(blockOf.size()));
-    if (isNew)
-      result.blocks.insert(result.blocks.end(), block.begin(), block.end());
-    result.pages.push_back(entry->second);
-  }
+  layOutPages(ranges, result);
   return result;
 }

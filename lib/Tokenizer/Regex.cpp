@@ -1,6 +1,7 @@
 //===- Regex.cpp - patterns of pre-tokenisers -----------------------------===//
 
 #include "Regex.h"
+#include "picollm/Support/Quote.h"
 #include "llvm/ADT/StringExtras.h"
 #include <unicode/unistr.h>
 
@@ -18,6 +19,10 @@ public:
                               pattern.data(), int32_t(pattern.size())))) {}
 
   llvm::Expected<NodePtr> parse() {
+    if (pattern.size() > maxBytes)
+      return llvm::createStringError(
+          "a pattern of the pre-tokeniser has " + llvm::Twine(pattern.size()) +
+          " bytes, expected at most " + llvm::Twine(maxBytes));
     auto node = parseAlternation();
     if (node && !atEnd())
       return fail("has a ')' too many");
@@ -25,9 +30,12 @@ public:
   }
 
 private:
+  // Far above any model's; bounds the number of different sets.
+  static constexpr size_t maxBytes = 8192;
+
   llvm::Error fail(const llvm::Twine &what) const {
-    return llvm::createStringError("the pattern '" + pattern + "' " + what +
-                                   " at character " +
+    return llvm::createStringError("the pattern " + quote(pattern) + " " +
+                                   what + " at character " +
                                    llvm::Twine(position + 1));
   }
 
@@ -260,7 +268,7 @@ private:
     UErrorCode status = U_ZERO_ERROR;
     icu::UnicodeSet set(icu::UnicodeString::fromUTF8(description), status);
     if (U_FAILURE(status))
-      return fail("has an unknown property '" + name + "'");
+      return fail("has an unknown property " + quote(name));
     if (negated)
       set.complement();
     return set;

@@ -73,6 +73,8 @@ struct picollm_session {
                          picollm_generate_result &result);
   Failure save(const std::string &path) const;
   Failure load(const std::string &path);
+  /// The same for the bytes of a file; `path` is for messages.
+  Failure restore(const uint8_t *data, size_t size, const std::string &path);
 
   /// Of a running generation. Async-signal-safe.
   void interrupt() {

@@ -125,18 +125,23 @@ Failure picollm_session::load(const std::string &path) {
   MappedFile file;
   if (Failure failure = file.open(path))
     return failure;
-  if (file.size() < sizeof(Header))
+  return restore(file.data(), file.size(), path);
+}
+
+Failure picollm_session::restore(const uint8_t *data, size_t size,
+                                 const std::string &path) {
+  if (size < sizeof(Header))
     return damaged(path + ": is truncated: a saved session has at least " +
                    std::to_string(sizeof(Header)) + " bytes, this one has " +
-                   std::to_string(file.size()));
+                   std::to_string(size));
   Header header;
-  std::memcpy(&header, file.data(), sizeof header);
+  std::memcpy(&header, data, sizeof header);
   const picollm_compiled_model &compiled = *model.compiled;
-  if (Failure failure = checkHeader(header, compiled, path, file.size()))
+  if (Failure failure = checkHeader(header, compiled, path, size))
     return failure;
   // No token takes less than its id: sizes that pass cannot overflow.
   const CacheShape shape(compiled);
-  const uint64_t restBytes = file.size() - sizeof header;
+  const uint64_t restBytes = size - sizeof header;
   const bool sane =
       header.tokens >= 0 && header.cached >= 0 &&
       header.cached <= header.tokens &&
@@ -149,8 +154,8 @@ Failure picollm_session::load(const std::string &path) {
     return damaged(
         path + ": its header is damaged: " + std::to_string(header.tokens) +
         " tokens, " + std::to_string(header.cached) +
-        " of them run, do not make " + std::to_string(file.size()) + " bytes");
-  const uint8_t *rest = file.data() + sizeof header;
+        " of them run, do not make " + std::to_string(size) + " bytes");
+  const uint8_t *rest = data + sizeof header;
   Header expected = header;
   addHash(expected, [&](auto act) { act(rest, size_t(restBytes)); });
   if (std::memcmp(header.sha256, expected.sha256, sizeof header.sha256) != 0)

@@ -149,6 +149,9 @@ std::string TokenizerFile::checkSplitter() const {
   const size_t rows = transitions.count / columns;
   if (transitions.count % columns)
     return damaged("its splitter has the wrong size");
+  // Pieces are split stage by stage, a call in a call.
+  if (stages.count > PICOLLM_TOKENIZER_MAX_STAGES)
+    return damaged("its splitter has too many stages");
   for (const picollm_tokenizer_stage &stage : stages) {
     if (stage.states < 2 || stage.first_state > rows ||
         stage.states > rows - stage.first_state)

@@ -186,13 +186,17 @@ int main(int argc, char **argv) {
                  error.what());
     return 2;
   }
-  const bool positive =
-      options.prompt > 0 && options.generate > 0 && options.repeat > 0 &&
+  constexpr int64_t most = INT32_MAX;
+  const bool sane =
+      options.prompt > 0 && options.prompt <= most && options.generate > 0 &&
+      options.generate <= most && options.repeat > 0 &&
+      options.repeat <= 1000000 &&
       std::all_of(options.threads.begin(), options.threads.end(),
                   [](int32_t threads) { return threads > 0; });
-  if (!positive)
+  if (!sane)
     return fail("--prompt, --generate, --threads and --repeat: must be at "
-                "least 1; --help lists all options");
+                "least 1, and none of them in the billions; --help lists all "
+                "options");
   if (options.threads.empty())
     options.threads = {0}; // the runtime's choice
 

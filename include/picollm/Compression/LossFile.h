@@ -27,6 +27,9 @@ struct LossFile {
 
   /// Errors name the path and say what is wrong with its content.
   static llvm::Expected<LossFile> read(llvm::StringRef path);
+  /// The same for text in memory; `path` is for messages.
+  static llvm::Expected<LossFile> parse(llvm::StringRef text,
+                                        llvm::StringRef path);
   llvm::Error write(llvm::StringRef path) const;
 };
 

@@ -60,6 +60,13 @@ inline constexpr int64_t blockColumns = 128;
 /// Alignment in bytes of each part of a matrix in the weight file.
 inline constexpr int64_t partAlignment = 64;
 
+/// The largest matrix: far above every model's, so small that its bytes fit
+/// int64_t.
+inline constexpr int64_t maxColumns = int64_t(1) << 24;
+inline constexpr int64_t maxRows = int64_t(1) << 31;
+/// The same for all matrices of a model together.
+inline constexpr int64_t maxWeights = int64_t(1) << 56;
+
 /// How an activation is encoded for a segment.
 enum class ActivationEncoding {
   None,     ///< width 0: not read

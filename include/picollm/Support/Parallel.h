@@ -8,8 +8,10 @@
 
 namespace picollm {
 
-/// Threads that parallelFor uses; 0 (the default) means one per core. Set by
-/// -j once at start.
+inline constexpr unsigned maxThreads = 1024;
+
+/// Threads that parallelFor uses, at most maxThreads; 0 (the default) means one
+/// per core. Set by -j once at start.
 void setThreadCount(unsigned threads);
 unsigned getThreadCount();
 

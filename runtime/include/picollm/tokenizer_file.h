@@ -82,6 +82,7 @@ enum picollm_tokenizer_section_name {
 };
 
 #define PICOLLM_TOKENIZER_ACCEPT 0x8000u
+#define PICOLLM_TOKENIZER_MAX_STAGES 64
 
 /* What a dialog's text has between the contents of two messages, named by what
  * follows. The messages of user and assistant are counted from 0: even ones are
@@ -103,8 +104,9 @@ enum picollm_chat_gap_name {
 
 /* What is taken off one end of a content. */
 #define PICOLLM_CHAT_TRIM_NOTHING 0
-#define PICOLLM_CHAT_TRIM_SPACE 1 /* Unicode white space, as Python's strip()  \
-                                   */
+#define PICOLLM_CHAT_TRIM_SPACE                                                \
+  1 /* Unicode white space, as Python's strip()                                \
+     */
 #define PICOLLM_CHAT_TRIM_NEWLINES 2 /* only '\n' */
 
 typedef struct picollm_chat_gap {

@@ -195,6 +195,32 @@ TEST(GGUF, RejectsOffsetsOutsideTheFileOrUnaligned) {
   expectError(writer.bytes(), "not a multiple of the alignment");
 }
 
+TEST(GGUF, ClaimsOfMoreThanTheFileHoldsAskForNoMemory) {
+  // 24 bytes of header: magic, version, tensors, entries.
+  for (size_t field : {8, 16}) {
+    for (uint64_t claim : {uint64_t(1) << 60, ~uint64_t(0), uint64_t(100)}) {
+      std::string bytes = smallFile().bytes().substr(0, 24);
+      std::memcpy(bytes.data() + field, &claim, sizeof(claim));
+      expectError(bytes, "more than its size allows");
+    }
+  }
+}
+
+TEST(GGUF, StringsAndArraysLongerThanTheFileAskForNoMemory) {
+  for (uint64_t claim : {uint64_t(1) << 60, ~uint64_t(0), uint64_t(1) << 32}) {
+    std::string length(sizeof(claim), '\0');
+    std::memcpy(length.data(), &claim, sizeof(claim));
+    GGUFWriter text, words, ids;
+    text.entries = {{"text", std::string("\x08\0\0\0", 4) + length}};
+    expectError(text.bytes() + std::string(32, 'x'), "the file ends after");
+    words.entries = {
+        {"words", std::string("\x09\0\0\0\x08\0\0\0", 8) + length}};
+    expectError(words.bytes() + std::string(32, 'x'), "elements, more than");
+    ids.entries = {{"ids", std::string("\x09\0\0\0\x0a\0\0\0", 8) + length}};
+    expectError(ids.bytes() + std::string(32, 'x'), "elements, more than");
+  }
+}
+
 TEST(GGUF, RejectsBadAlignment) {
   for (uint32_t alignment : {0u, 3u, 48u, 0x80000000u}) {
     GGUFWriter writer = smallFile();

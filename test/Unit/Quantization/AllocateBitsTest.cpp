@@ -1,6 +1,7 @@
 //===- AllocateBitsTest.cpp -----------------------------------------------===//
 
 #include "SyntheticStack.h"
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace picollm;
@@ -82,6 +83,19 @@ TEST(AllocateBits, SmallestAndLargestFilesArePossibleAndNothingBeyond) {
     EXPECT_NE(message.find(std::to_string(smallest)), std::string::npos);
     EXPECT_NE(message.find(std::to_string(largest)), std::string::npos);
     EXPECT_NE(message.find("bits per weight"), std::string::npos);
+  }
+}
+
+TEST(AllocateBits, BudgetsThatAreNoSizesAreRefused) {
+  auto weights = gaussianStack(128, {64});
+  LossTable table = measure(*weights, correlatedInput(128));
+  for (double bits : {1e300, double(INFINITY), double(NAN), -1e300, -1.0, 0.0}) {
+    auto allocation =
+        allocateBits(table, FileBudget::ofBits(bits, 128 * 64, 4096));
+    ASSERT_FALSE(bool(allocation)) << bits;
+    EXPECT_NE(llvm::toString(allocation.takeError()).find("does not fit"),
+              std::string::npos)
+        << bits;
   }
 }
 

@@ -121,6 +121,50 @@ TEST(AllocationFile, RefusesBrokenFiles) {
             std::string::npos);
 }
 
+TEST(AllocationFile, RefusesCountsThatOverflow) {
+  for (const char *count :
+       {"9223372036854775807", "-9223372036854775808", "1125899906842625",
+        "18446744073709551615", "1e300", "-1", "0.5"}) {
+    EXPECT_NE(failure(replaced(small, "\"file_bytes\": 5000",
+                               std::string("\"file_bytes\": ") + count)) +
+                  failure(replaced(small, "\"rows\": 20",
+                                   std::string("\"rows\": ") + count)),
+              "")
+        << count;
+    EXPECT_NE(failure(replaced(small, "\"columns\": 64, ",
+                               std::string("\"columns\": ") + count + ", ")),
+              "")
+        << count;
+  }
+  EXPECT_NE(failure(replaced(small, "\"rows\": 20", "\"rows\": 2147483648"))
+                .find("more than 2147483648 rows"),
+            std::string::npos);
+  EXPECT_NE(
+      failure(replaced(small, "\"columns\": 64, ", "\"columns\": 16777224, "))
+          .find("at most 16777216"),
+      std::string::npos);
+}
+
+TEST(AllocationFile, RefusesMoreWeightsThanAnyModelHas) {
+  std::string matrix = R"({"name": "a", "rows": 2147483648, "columns": 16777216,
+    "panels": [{"rows": 2147483648, "segments":
+      [{"bits": 16, "columns": 16777216}]}]})";
+  std::string matrices = matrix;
+  for (int i = 0; i < 2; ++i)
+    matrices += "," + matrix;
+  EXPECT_NE(failure(R"({"file_bytes": 1, "weights": 1, "matrices": [)" +
+                    matrices + "]}")
+                .find("more weights than any model"),
+            std::string::npos);
+}
+
+TEST(AllocationFile, NamesDoNotReachTheTerminalAsTheyAre) {
+  std::string message =
+      failure(replaced(replaced(small, "\"a\"", "\"\\u001b[31m\\n\""),
+                       "\"bits\": 4", "\"bits\": 9"));
+  EXPECT_NE(message.find("'\\1B[31m\\0A'"), std::string::npos) << message;
+}
+
 TEST(AllocationFile, SummaryNamesSizesKindsAndWidths) {
   AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
   report.matrices[0].name = "blk.12.q";

@@ -151,6 +151,10 @@ TEST_F(Tools, BenchRefusesWithOneSentence) {
   expectSentence("picollm-bench" + quoted + "--threads=0", "at least 1");
   expectSentence("picollm-bench" + quoted + "--generate=0", "at least 1");
   expectSentence("picollm-bench" + quoted + "--prompt=9999", "256 positions");
+  expectSentence("picollm-bench" + quoted + "--prompt=9223372036854775807",
+                 "in the billions");
+  expectSentence("picollm-bench" + quoted + "--generate=99999999999999999999",
+                 "--generate");
 }
 
 // What Hugging Face's templates of SmolLM2 and Llama 3 write.

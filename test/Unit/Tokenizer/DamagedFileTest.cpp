@@ -149,6 +149,28 @@ TEST(DamagedFile, FormsOfDialogsAreChecked) {
             std::string::npos);
 }
 
+TEST(DamagedFile, SplitterOfManyStagesIsRefused) {
+  // Each stage is a call inside the call of the one before it.
+  std::string whole = smallFile();
+  picollm_tokenizer_file_header header;
+  std::memcpy(&header, whole.data(), sizeof(header));
+  picollm_tokenizer_section &section =
+      header.sections[PICOLLM_TOKENIZER_STAGES];
+  picollm_tokenizer_stage stage;
+  std::memcpy(&stage, whole.data() + section.offset, sizeof(stage));
+  whole.resize((whole.size() + 7) / 8 * 8);
+  const size_t count = 1 << 20;
+  section = {whole.size(), count * sizeof(stage)};
+  for (size_t i = 0; i < count; ++i)
+    whole.append(reinterpret_cast<const char *>(&stage), sizeof(stage));
+  header.file_bytes = whole.size();
+  std::memcpy(whole.data(), &header, sizeof(header));
+  AlignedBytes bytes(whole);
+  EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
+            "the tokenizer file is damaged: its splitter has too many stages; "
+            "compile the model again");
+}
+
 TEST(DamagedFile, AnotherVersionIsNamed) {
   AlignedBytes bytes(smallFile());
   bytes.data()[offsetof(picollm_tokenizer_file_header, version)] = 9;

@@ -34,6 +34,18 @@ TEST(Regex, SaysWhere) {
                                        "character 14");
 }
 
+TEST(Regex, RefusesLongPatterns) {
+  EXPECT_EQ(errorOf(std::string(8192, 'a')), "");
+  EXPECT_EQ(errorOf(std::string(8193, 'a')),
+            "a pattern of the pre-tokeniser has 8193 bytes, expected at most "
+            "8192");
+}
+
+TEST(Regex, MessagesDoNotRepeatControlCharacters) {
+  EXPECT_NE(errorOf("\x1b[31m\n(").find("'\\1B[31m\\0A('"), std::string::npos)
+      << errorOf("\x1b[31m\n(");
+}
+
 TEST(Regex, CaselessLettersMatchAllThatFoldToThem) {
   auto root = parseRegex("(?i:s)");
   ASSERT_TRUE(bool(root)) << llvm::toString(root.takeError());
@@ -46,7 +58,7 @@ TEST(Regex, CaselessLettersMatchAllThatFoldToThem) {
 }
 
 TEST(Regex, RefusesDeeplyNestedGroups) {
-  std::string nested = std::string(100000, '(') + "a";
+  std::string nested = std::string(8000, '(') + "a";
   EXPECT_NE(errorOf(nested).find("nests groups more than 64 deep"),
             std::string::npos);
   EXPECT_EQ(errorOf(std::string(60, '(') + "a" + std::string(60, ')')), "");
@@ -71,6 +83,28 @@ TEST(Automaton, RefusesTooManyStates) {
   ASSERT_FALSE(bool(tables));
   EXPECT_EQ(llvm::toString(tables.takeError()),
             "a pattern of the pre-tokeniser needs more than 32768 states");
+}
+
+std::string splitterErrorOf(llvm::ArrayRef<llvm::StringRef> patterns) {
+  auto tables = compileSplitter(patterns);
+  return tables ? "" : llvm::toString(tables.takeError());
+}
+
+TEST(Automaton, RefusesWhatTakesTooLongToBuild) {
+  // Many states, and each is a long list of possibilities.
+  std::string pattern = "[ab]*a[ab]{19}(?=c)";
+  for (int i = 0; i < 150; ++i)
+    pattern += "|[ab]*d";
+  EXPECT_NE(splitterErrorOf({pattern}).find("too complicated"),
+            std::string::npos);
+}
+
+TEST(Automaton, RefusesTooManyPatterns) {
+  std::vector<llvm::StringRef> patterns(64, "a");
+  EXPECT_EQ(splitterErrorOf(patterns), "");
+  patterns.push_back("a");
+  EXPECT_EQ(splitterErrorOf(patterns),
+            "the pre-tokeniser has 65 patterns, expected at most 64");
 }
 
 } // namespace
