@@ -1,13 +1,21 @@
-# Targets of the compiler. LLVM and MLIR are always linked as their shared
-# libraries: mixing them with the static component libraries duplicates state.
+# Targets of the compiler. LLVM and MLIR are linked as their shared libraries:
+# mixing them with the static component libraries duplicates state. Fuzz targets,
+# which use nothing but LLVMSupport, link that one statically, so that they run
+# where LLVM is not installed.
+if(PICOLLM_FUZZ)
+  set(picollm_llvm ${LLVM_LIBRARY_DIR}/libLLVMSupport.a
+                   ${LLVM_LIBRARY_DIR}/libLLVMDemangle.a)
+else()
+  set(picollm_llvm LLVM)
+endif()
 
 # picollm_add_library(Name source... [LINK target...] [OPTIMIZE])
 # OPTIMIZE: numeric loops, -O3 in every build type but sanitised ones.
 function(picollm_add_library name)
   cmake_parse_arguments(ARG "OPTIMIZE" "" "LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PUBLIC ${ARG_LINK} LLVM)
-  if(ARG_OPTIMIZE)
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} ${picollm_llvm})
+  if(ARG_OPTIMIZE AND NOT PICOLLM_SANITIZER AND NOT PICOLLM_FUZZ)
     target_compile_options(${name} PRIVATE -O3)
   endif()
 endfunction()
@@ -52,6 +60,8 @@ endfunction()
 # each of its cases is a test of ctest, labelled with the directory below test/.
 # Those in Unit/ are run by check-picollm-unit and check-picollm-unit-<directory>
 # (test/Lit.cmake).
+# `ninja unittests` builds all of them.
+add_custom_target(unittests)
 function(picollm_add_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
@@ -59,6 +69,7 @@ function(picollm_add_unittest name)
   target_compile_definitions(${name} PRIVATE
     PICOLLM_TEST_DIR="${PROJECT_SOURCE_DIR}/test"
     PICOLLM_BUILD_DIR="${PROJECT_BINARY_DIR}")
+  add_dependencies(unittests ${name})
   file(RELATIVE_PATH directory ${PROJECT_SOURCE_DIR}/test
        ${CMAKE_CURRENT_SOURCE_DIR})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
