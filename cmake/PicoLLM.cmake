@@ -59,8 +59,7 @@ endfunction()
 # picollm_add_unittest(Name source... [LINK target...]): a GoogleTest program;
 # each of its cases is a test of ctest, labelled with the directory below test/.
 # Those in Unit/ are run by check-picollm-unit and check-picollm-unit-<directory>
-# (test/Lit.cmake).
-# `ninja unittests` builds all of them.
+# (test/Lit.cmake); `ninja unittests` builds all programs.
 add_custom_target(unittests)
 function(picollm_add_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

@@ -13,7 +13,10 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/lit.site.cfg.py.in
                ${PICOLLM_TEST_BINARY_DIR}/lit.site.cfg.py @ONLY)
 
 set(lit_command ${LLVM_EXTERNAL_LIT} -sv ${PICOLLM_TEST_BINARY_DIR})
-add_test(NAME lit COMMAND ${lit_command})
+# A sanitised build has the unit tests alone.
+if(NOT PICOLLM_SANITIZER)
+  add_test(NAME lit COMMAND ${lit_command})
+endif()
 
 # What lit tests call, when it is part of this build.
 add_custom_target(picollm-lit-depends)
