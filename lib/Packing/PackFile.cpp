@@ -102,7 +102,13 @@ llvm::Expected<std::unique_ptr<PackFile>> PackFile::open(StringRef path) {
   if (!buffer)
     return llvm::createStringError(
         path + ": cannot be read: " + buffer.getError().message());
-  std::unique_ptr<PackFile> file(new PackFile(path, std::move(*buffer)));
+  return parse(std::move(*buffer));
+}
+
+llvm::Expected<std::unique_ptr<PackFile>>
+PackFile::parse(std::unique_ptr<llvm::MemoryBuffer> buffer) {
+  std::string path = buffer->getBufferIdentifier().str();
+  std::unique_ptr<PackFile> file(new PackFile(path, std::move(buffer)));
   if (Error error = file->checkHeader())
     return std::move(error);
   if (Error error = file->checkSections())

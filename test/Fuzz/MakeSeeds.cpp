@@ -12,6 +12,7 @@
 #include "Runtime/FakeModel.h"
 #include "picollm.h"
 #include "picollm/Import/TokenizerData.h"
+#include "picollm/Packing/PackFile.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
 #include "picollm/weight_file.h"
 #include "llvm/Support/Error.h"
@@ -132,6 +133,26 @@ static void writeWeights() {
                             PICOLLM_WEIGHT_FILE_HEADER_BYTES));
 }
 
+static void writePackFiles() {
+  // By way of files: that is how the writer has it.
+  const std::vector<test::CacheLine> weights = test::fakeWeights();
+  write("pack-file/weights", {reinterpret_cast<const char *>(weights.data()),
+                              weights.size() * sizeof(test::CacheLine)});
+  const std::string path = folder + "/pack-file/";
+  if (llvm::Error error = writePackFile(
+          path + "whole", "module", test::fakeTokenizer(true).substr(0, 100),
+          R"({"file_bytes":8192,"weights":0,"matrices":[]})", path + "weights"))
+    std::cerr << llvm::toString(std::move(error)) << '\n', std::exit(1);
+  std::ifstream file(path + "whole", std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  // As the target expands it: the header without the zeros after it.
+  bytes.erase(sizeof(PackFileHeader),
+              packFileHeaderBytes - sizeof(PackFileHeader));
+  write("pack-file/fake", bytes);
+  std::filesystem::remove(path + "whole");
+  std::filesystem::remove(path + "weights");
+}
+
 static void writeSessions() {
   const std::vector<test::CacheLine> weights = test::fakeWeights();
   picollm_model *model = nullptr;
@@ -165,6 +186,7 @@ int main(int argc, char **argv) {
   writeSafeTensors();
   writeTokenizers();
   writeWeights();
+  writePackFiles();
   writeSessions();
   return 0;
 }

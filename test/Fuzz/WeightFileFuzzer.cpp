@@ -75,8 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
   llvm::StringRef bytes(reinterpret_cast<const char *>(file.data()),
                         file.size());
-  auto header = checkWeightFile(bytes, "m.weights", /*content=*/false);
-  auto whole = checkWeightFile(bytes, "m.weights", /*content=*/true);
+  auto header = checkWeightBytes(bytes, "m.weights", /*content=*/false);
+  auto whole = checkWeightBytes(bytes, "m.weights", /*content=*/true);
   require(bool(whole) || !isTaken, "weights that only the runtime takes");
   require(bool(header) || !whole, "weights whose header alone is refused");
   if (!header)

@@ -78,6 +78,9 @@ class PackFile {
 public:
   /// Maps and checks. Errors are one sentence that starts with the path.
   static llvm::Expected<std::unique_ptr<PackFile>> open(llvm::StringRef path);
+  /// The same for bytes in memory; `buffer`'s identifier is the path.
+  static llvm::Expected<std::unique_ptr<PackFile>>
+  parse(std::unique_ptr<llvm::MemoryBuffer> buffer);
 
   std::string absolutePath() const;
   /// The bytes of a section, valid as long as the object.
