@@ -10,7 +10,8 @@ Examples:
   picollm-run smol "The capital of France is"
   picollm-run smol --chat "Explain tides to a child" --max-tokens=200
   echo "Once upon a time" | picollm-run smol --temperature=0.8 --seed=7
-  picollm-run smol "1, 2, 3," --json --max-tokens=16 -j 2
+  picollm-run smol --chat --system="Answer in one sentence."
+  picollm-run smol "1, 2, 3," --json --max-tokens=16 --top-choices=3 -j 2
 
 DIR is a folder that picollm-compile made. The text goes to standard output as
 it is generated; everything else goes to standard error. Ctrl-C ends the text.)";
@@ -54,8 +55,8 @@ Options parseCommandLine(int argc, char **argv, std::optional<int> &status) {
       ->needs("--chat")
       ->group(text);
   app.add_option("--max-tokens,-n", options.maxTokens,
-                 "end after so many tokens; 0: only where the model ends")
-      ->capture_default_str()
+                 "end after so many tokens; 0: only where the model ends; "
+                 "without it 256, in a conversation 0")
       ->group(text);
   app.add_option("--stop", options.stop, "end before this text; repeatable")
       ->expected(1)
@@ -76,6 +77,14 @@ Options parseCommandLine(int argc, char **argv, std::optional<int> &status) {
                  "only so many most probable tokens; 0: all")
       ->capture_default_str()
       ->group(sampling);
+  app.add_option("--presence-penalty", options.presencePenalty,
+                 "lower what the text already holds by this; a logit")
+      ->capture_default_str()
+      ->group(sampling);
+  app.add_option("--frequency-penalty", options.frequencyPenalty,
+                 "the same, times how often the text holds it")
+      ->capture_default_str()
+      ->group(sampling);
   app.add_option("--seed", options.seed,
                  "with a temperature: another seed, another text")
       ->capture_default_str()
@@ -94,15 +103,29 @@ Options parseCommandLine(int argc, char **argv, std::optional<int> &status) {
                  "positions of prompt and text together; without it, the "
                  "model's, at most 8192")
       ->group(machine);
+  app.add_option("--load-session", options.loadSession,
+                 "begin with what --save-session wrote")
+      ->group(machine);
+  app.add_option("--save-session", options.saveSession,
+                 "write the context (tokens, keys, values) to a file at the "
+                 "end")
+      ->group(machine);
   app.add_flag("--verify", options.verify,
                "check every byte of the weights before running")
       ->group(machine);
 
   const std::string output = "Output";
-  app.add_flag("--json", options.json,
-               "one JSON object at the end instead of the text as it comes")
+  auto *json =
+      app.add_flag("--json", options.json,
+                   "one JSON object at the end instead of the text as it comes")
+          ->group(output);
+  app.add_option("--top-choices", options.topChoices,
+                 "with --json: every token with its log-probability and those "
+                 "of so many most probable ones")
+      ->needs(json)
       ->group(output);
-  app.add_flag("--stats", options.stats, "tokens per second at the end")
+  app.add_flag("--stats", options.stats,
+               "tokens per second after each text, on standard error")
       ->group(output);
 
   try {

@@ -29,8 +29,9 @@ std::string readFile(const std::string &path);
 std::string freshFolder();
 
 /// A folder with fake.weights, fake.tokenizer and the library of that kind
-/// ("good", "other-abi", "other-cpu").
-std::string fakeModelFolder(const std::string &kind = "good");
+/// ("good", "endless", "other-abi", "other-cpu").
+std::string fakeModelFolder(const std::string &kind = "good",
+                            const ChatFormat &chat = {});
 
 } // namespace picollm::test
 

@@ -27,12 +27,12 @@ std::string freshFolder() {
   return folder.string();
 }
 
-std::string fakeModelFolder(const std::string &kind) {
+std::string fakeModelFolder(const std::string &kind, const ChatFormat &chat) {
   const std::string folder = freshFolder();
   const std::vector<CacheLine> weights = fakeWeights();
   writeFile(folder + "/fake.weights", weights.data(),
             weights.size() * sizeof(CacheLine));
-  const std::string tokenizer = fakeTokenizer(true);
+  const std::string tokenizer = fakeTokenizer(true, chat);
   writeFile(folder + "/fake.tokenizer", tokenizer.data(), tokenizer.size());
   const std::string library =
       readFile(FAKE_MODELS_DIR "/" + kind + "/" FAKE_LIBRARY_NAME);

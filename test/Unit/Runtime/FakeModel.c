@@ -6,6 +6,10 @@
 #ifndef FAKE_CPU_FEATURES
 #define FAKE_CPU_FEATURES ""
 #endif
+/* Added to the logit of the end token. */
+#ifndef FAKE_END_LOGIT
+#define FAKE_END_LOGIT 0
+#endif
 
 /* Each position has 8 numbers in the KV cache: keys and values of 2 layers with
  * a head of 2. */
@@ -74,7 +78,8 @@ static void mixingStep(const picollm_step_arguments *a, int32_t thread,
       for (int d = 0; d < NUMBERS; ++d)
         sum = mix(sum, sums[t * NUMBERS + d]);
       a->logits[(t - a->logits_begin) * FAKE_VOCABULARY + v] =
-          (float)(sum >> 8) * (8.0f / 16777216.0f) - 4.0f;
+          (float)(sum >> 8) * (8.0f / 16777216.0f) - 4.0f +
+          (v == FAKE_END_TOKEN ? FAKE_END_LOGIT : 0);
     }
 }
 

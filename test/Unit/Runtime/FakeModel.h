@@ -13,7 +13,9 @@ extern "C" {
 
 #define FAKE_CONTENT_BYTES 4096
 #define FAKE_VOCABULARY 258
+#ifndef FAKE_CONTEXT
 #define FAKE_CONTEXT 256
+#endif
 #define FAKE_BEGIN_TOKEN 256
 #define FAKE_END_TOKEN 257
 

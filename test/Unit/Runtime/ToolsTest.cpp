@@ -1,5 +1,5 @@
 // picollm-run and picollm-bench as a user calls them, with the fake model.
-#include "ChatPrompt.h"
+#include "FakeChat.h"
 #include "FakeFiles.h"
 #include "FakeModel.h"
 
@@ -157,21 +157,115 @@ TEST_F(Tools, BenchRefusesWithOneSentence) {
                  "--generate");
 }
 
-// What Hugging Face's templates of SmolLM2 and Llama 3 write.
-TEST(ChatPrompt, WritesTheTurnsOfKnownTemplates) {
-  const auto chatml = chatFormat("{{'<|im_start|>' + role}}...<|im_end|>");
-  ASSERT_TRUE(chatml);
-  EXPECT_EQ(chatml->turn("Be brief.", "Hi", true),
-            "<|im_start|>system\nBe brief.<|im_end|>\n"
-            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(chatml->turn("Be brief.", "Why?", false),
-            "<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n"
-            "<|im_start|>assistant\n");
-  const auto llama = chatFormat("<|start_header_id|>...<|eot_id|>");
-  ASSERT_TRUE(llama);
-  EXPECT_EQ(llama->turn("", "Hi", true),
-            "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
-            "<|start_header_id|>assistant<|end_header_id|>\n\n");
-  EXPECT_FALSE(chatFormat("[INST] {{ message }} [/INST]"));
-  EXPECT_FALSE(chatFormat(""));
+namespace {
+
+/// The tools with a model that takes part in dialogs.
+class Chatting : public Tools {
+protected:
+  Chatting() {
+    const std::string tokenizer = fakeTokenizer(true, fakeChat());
+    writeFile(folder + "/fake.tokenizer", tokenizer.data(), tokenizer.size());
+  }
+};
+
+} // namespace
+
+TEST_F(Chatting, ChatIsThePromptThatTheTemplateWrites) {
+  const std::string options = " -n 20 --json";
+  const auto chat = nlohmann::json::parse(
+      run("picollm-run" + quoted + "hello --chat --system=brief" + options)
+          .out);
+  const auto prompt =
+      nlohmann::json::parse(run("picollm-run" + quoted +
+                                "\"S:brief<|end|>U:hello<|end|>A:\"" + options)
+                                .out);
+  EXPECT_EQ(chat["text"], prompt["text"]);
+  EXPECT_EQ(chat["prompt_tokens"], 19);
+  EXPECT_EQ(prompt["prompt_tokens"], 19);
+  const Outcome piped =
+      run("picollm-run" + quoted + "--chat" + options + " --system=brief",
+          "hello\n");
+  EXPECT_EQ(nlohmann::json::parse(piped.out)["text"], chat["text"]);
+}
+
+TEST_F(Chatting, TypedControlTokensDoNotEndATurn) {
+  const auto object = nlohmann::json::parse(
+      run("picollm-run" + quoted + "\"<|end|>\" --chat -n 1 --json").out);
+  // begin, "U:", seven characters, end, "A:"
+  EXPECT_EQ(object["prompt_tokens"], 13);
+}
+
+TEST_F(Tools, TopChoicesDescribeEveryToken) {
+  const auto object = nlohmann::json::parse(
+      run("picollm-run" + quoted + "hello -n 5 --json --top-choices=3").out);
+  ASSERT_EQ(object["tokens"].size(), 5u);
+  for (const nlohmann::json &token : object["tokens"]) {
+    ASSERT_EQ(token["top"].size(), 3u);
+    // Without a temperature the most probable one is taken.
+    EXPECT_EQ(token["top"][0]["token"], token["token"]);
+    EXPECT_EQ(token["top"][0]["log_probability"], token["log_probability"]);
+    EXPECT_LE(token["log_probability"], 0.0);
+    EXPECT_GE(token["top"][1]["log_probability"],
+              token["top"][2]["log_probability"]);
+  }
+  const auto plain = nlohmann::json::parse(
+      run("picollm-run" + quoted + "hello -n 5 --json").out);
+  EXPECT_EQ(plain["text"], object["text"]);
+  EXPECT_FALSE(plain.contains("tokens"));
+  expectSentence("picollm-run" + quoted + "x --top-choices=3", "--json");
+  expectSentence("picollm-run" + quoted + "x --json --top-choices=999",
+                 "top_choices");
+}
+
+TEST_F(Tools, PenaltiesChangeTheText) {
+  const std::string call = "picollm-run" + quoted + "hello -n 60 ";
+  const std::string plain = run(call).out;
+  EXPECT_EQ(run(call + "--presence-penalty=0").out, plain);
+  EXPECT_NE(run(call + "--presence-penalty=9").out, plain);
+  EXPECT_NE(run(call + "--frequency-penalty=9").out, plain);
+  expectSentence("picollm-run" + quoted + "x --presence-penalty=nan",
+                 "presence_penalty");
+}
+
+TEST_F(Tools, TheStopStringIsNamed) {
+  const std::string call = "picollm-run" + quoted + "hello -n 30 --json";
+  const std::string text = nlohmann::json::parse(run(call).out)["text"];
+  std::string stop;
+  for (char c : text)
+    if (std::isalnum(static_cast<unsigned char>(c))) {
+      stop = c;
+      break;
+    }
+  ASSERT_NE(stop, "") << text;
+  const auto object = nlohmann::json::parse(
+      run(call + " --stop=never-written --stop=" + stop).out);
+  EXPECT_EQ(object["end"], "stop string");
+  EXPECT_EQ(object["stop"], stop);
+  EXPECT_EQ(object["text"], text.substr(0, text.find(stop)));
+}
+
+TEST_F(Tools, ASavedSessionGoesOn) {
+  const std::string file = "\"" + folder + "/session\"";
+  auto tokens = [&](const std::string &arguments) {
+    const auto object = nlohmann::json::parse(
+        run("picollm-run" + quoted + arguments + " --json --top-choices=0")
+            .out);
+    std::vector<int> ids;
+    for (const nlohmann::json &token : object["tokens"])
+      ids.push_back(token["token"]);
+    return ids;
+  };
+  std::vector<int> parts = tokens("hello -n 15 --save-session=" + file);
+  const std::vector<int> rest = tokens("\"\" -n 25 --load-session=" + file);
+  parts.insert(parts.end(), rest.begin(), rest.end());
+  EXPECT_EQ(parts, tokens("hello -n 40"));
+  expectSentence("picollm-run" + quoted + "x --load-session=/no/such/file",
+                 "/no/such/file");
+  expectSentence("picollm-run" + quoted + "x --load-session=" + folder +
+                     "/fake.weights",
+                 "fake.weights");
+  const Outcome refused =
+      run("picollm-run" + quoted + "x -n 1 --save-session=/no/such/folder/f");
+  EXPECT_FALSE(refused.succeeded);
+  EXPECT_NE(refused.err.find("/no/such/folder/f"), std::string::npos);
 }
