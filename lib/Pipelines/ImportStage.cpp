@@ -74,10 +74,6 @@ llvm::Error Compilation::importModelFile() {
 
 /// A .picollm file gives what the stages up to pack have left.
 llvm::Error Compilation::importPacked() {
-  if (!options.chatTemplate.empty())
-    return llvm::createStringError(
-        options.model + ": holds the form of its dialogs already; "
-                        "--chat-template is for the model it was made of");
   auto packed = readPackedModel(options.model, context);
   if (!packed)
     return packed.takeError();
