@@ -105,8 +105,10 @@ void Conversation::load(const std::string &path) {
   if (!file)
     return say(path + ": cannot be read");
   const auto list = ordered_json::parse(file, nullptr, false);
+  if (!list.is_array())
+    return say(path + ": is no list of messages with role and content");
   Dialog dialog;
-  for (const ordered_json &entry : list.is_array() ? list : ordered_json()) {
+  for (const ordered_json &entry : list) {
     if (!entry.is_object() || !entry.contains("role") ||
         !entry.contains("content") || !entry["role"].is_string() ||
         !entry["content"].is_string())
@@ -119,8 +121,6 @@ void Conversation::load(const std::string &path) {
   const std::vector<picollm_message> messages = messagesOf(next);
   picollm_error error;
   size_t length = 0;
-  if (!list.is_array())
-    return say(path + ": is no list of messages with role and content");
   if (picollm_chat_prompt(engine.model.get(), messages.data(), messages.size(),
                           nullptr, 0, &length, &error))
     return say(path + ": " + error.message);
