@@ -104,11 +104,19 @@ void addChat(FileWriter &writer, const TokenizerData &data,
              const ChatFormat &chat) {
   writer.header.chat_flags = chat.flags;
   writer.addSection(PICOLLM_TOKENIZER_CHAT_TEMPLATE, data.chatTemplate);
-  std::string refusal = chat.refusal;
+  // What a template complains about may be anything.
+  auto oneLine = [](std::string text) {
+    for (char &c : text)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+        c = ' ';
+    return text;
+  };
+  std::string refusal = oneLine(chat.refusal);
   if (!refusal.empty())
     refusal += '\0';
   writer.addSection(PICOLLM_TOKENIZER_CHAT_REFUSAL, refusal);
-  writer.addSection(PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL, chat.systemRefusal);
+  writer.addSection(PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL,
+                    oneLine(chat.systemRefusal));
   writer.addSection(PICOLLM_TOKENIZER_CHAT_GAPS, chat.gaps);
   writer.addSection(PICOLLM_TOKENIZER_CHAT_TEXT, chat.text);
 }

@@ -79,7 +79,9 @@ private:
 
 void ThreadPool::start(int32_t threads) {
   threadCount = threads;
-  barrier.configure(threads, /*yields=*/threads > physicalCores());
+  // One thread never waits, and asking for the cores reads files.
+  barrier.configure(threads,
+                    /*yields=*/threads > 1 && threads > physicalCores());
   workers.reserve(size_t(threads - 1));
   for (int32_t thread = 1; thread < threads; ++thread)
     workers.emplace_back([this, thread] { work(thread); });

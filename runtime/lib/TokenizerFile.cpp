@@ -1,6 +1,7 @@
 //===- TokenizerFile.cpp - a checked view of a tokenizer file -------------===//
 
 #include "TokenizerFile.h"
+#include <algorithm>
 #include <cstring>
 
 using namespace picollm;
@@ -164,10 +165,20 @@ std::string TokenizerFile::checkSplitter() const {
   return "";
 }
 
+/// Sentences of a file go to terminals.
+static bool hasControlCharacters(const char *begin, const char *end) {
+  return std::any_of(begin, end, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
 std::string TokenizerFile::checkChat() const {
+  if (hasControlCharacters(chatSystemRefusal.begin(), chatSystemRefusal.end()))
+    return damaged("its reason for refusing system messages is not a sentence");
   if (chatRefusal.count) {
     if (chatRefusal.count < 2 || chatRefusal[0] == '\0' ||
-        chatRefusal[chatRefusal.count - 1] != '\0')
+        chatRefusal[chatRefusal.count - 1] != '\0' ||
+        hasControlCharacters(chatRefusal.begin(), chatRefusal.end() - 1))
       return damaged("its reason for refusing dialogs is not a sentence");
     return chatGaps.count ? damaged("it refuses dialogs and has their form")
                           : "";

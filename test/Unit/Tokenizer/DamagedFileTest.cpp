@@ -147,6 +147,12 @@ TEST(DamagedFile, FormsOfDialogsAreChecked) {
                   *section(bytes, PICOLLM_TOKENIZER_CHAT_TEXT);
             }).find("not a sentence"),
             std::string::npos);
+  EXPECT_NE(refusalOf([&](char *bytes) {
+              // Control characters as the sentence about system messages.
+              *section(bytes, PICOLLM_TOKENIZER_CHAT_SYSTEM_REFUSAL) =
+                  *section(bytes, PICOLLM_TOKENIZER_BYTE_TOKENS);
+            }).find("refusing system messages is not a sentence"),
+            std::string::npos);
 }
 
 TEST(DamagedFile, SplitterOfManyStagesIsRefused) {
