@@ -69,10 +69,16 @@ function(picollm_add_unittest name)
     PICOLLM_TEST_DIR="${PROJECT_SOURCE_DIR}/test"
     PICOLLM_BUILD_DIR="${PROJECT_BINARY_DIR}")
   add_dependencies(unittests ${name})
+  set(environment)
+  if(PICOLLM_SANITIZER STREQUAL address)
+    # LLVM's allocators poison what they have not given out: our instantiations
+    # of them do, those inside libLLVM, which is not instrumented, never undo it.
+    set(environment ENVIRONMENT ASAN_OPTIONS=allow_user_poisoning=0)
+  endif()
   file(RELATIVE_PATH directory ${PROJECT_SOURCE_DIR}/test
        ${CMAKE_CURRENT_SOURCE_DIR})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-                       PROPERTIES LABELS ${directory})
+                       PROPERTIES LABELS ${directory} ${environment})
   if(NOT directory MATCHES "^Unit/")
     return()
   endif()
