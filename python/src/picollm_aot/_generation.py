@@ -95,6 +95,9 @@ class Generation:
         self._tokens: List[PicoLLMCompletionToken] = []
         self._lock = threading.RLock()
         self._running = True
+        self._entered = False
+        self._abandoned = False
+        self._left = threading.Event()
         self._stopped = False
         self._failure: Optional[BaseException] = None
         self._completion: Optional[PicoLLMCompletion] = None
@@ -108,7 +111,13 @@ class Generation:
         try:
             self._thread.start()
         except BaseException:
-            self._end()
+            # Ctrl-C may come when the thread runs already.
+            with self._lock:
+                self._abandoned = not self._entered
+            if self._abandoned:
+                self._end()
+            else:
+                self.close()
             raise
 
     def interrupt(self) -> None:
@@ -128,7 +137,11 @@ class Generation:
 
     def join(self) -> None:
         """Waits until it has left the session."""
-        self._thread.join()
+        self._left.wait()
+        try:
+            self._thread.join()
+        except RuntimeError:  # It was never started.
+            pass
 
     def close(self) -> None:
         """Interrupts it and waits until it has left the session."""
@@ -158,6 +171,10 @@ class Generation:
         return self._completion
 
     def _run(self) -> None:
+        with self._lock:
+            if self._abandoned:
+                return
+            self._entered = True
         try:
             self._completion = self._generate()
         except BaseException as failure:
@@ -170,6 +187,7 @@ class Generation:
         _running.discard(self)
         self._on_end()
         self._pieces.put(None)
+        self._left.set()
 
     def _generate(self) -> PicoLLMCompletion:
         request = self._request
