@@ -1,11 +1,11 @@
 //===- PackedModel.cpp - a packed model as one file -----------------------===//
 
 #include "picollm/Compression/PackedModel.h"
+#include "PicoLLM/FirstError.h"
 #include "PicoLLM/Layout/LayoutDialect.h"
 #include "PicoLLM/Model/Model.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/Path.h"
 
@@ -86,12 +86,7 @@ llvm::Expected<PackedModel> picollm::readPackedModel(llvm::StringRef path,
   result.file = std::move(*file);
   context.loadDialect<func::FuncDialect, model::ModelDialect,
                       layout::LayoutDialect>();
-  std::string message;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (message.empty())
-      message = diagnostic.str();
-    return success();
-  });
+  FirstError error(context);
   result.module = parseSourceString<ModuleOp>(
       result.file->section(PackSection::Module), &context);
   if (!result.module)
@@ -99,7 +94,7 @@ llvm::Expected<PackedModel> picollm::readPackedModel(llvm::StringRef path,
         path +
         ": its model cannot be read, as another version of the "
         "compiler wrote it or somebody changed it (" +
-        message + "); pack the model again");
+        error.message() + "); pack the model again");
   auto isText = [&](llvm::StringRef name) {
     return bool((*result.module)->getAttrOfType<StringAttr>(name));
   };

@@ -2,6 +2,7 @@
 
 #include "picollm/Import/Importer.h"
 #include "Builders.h"
+#include "PicoLLM/FirstError.h"
 #include "mlir/IR/Verifier.h"
 #include "picollm/Support/Quote.h"
 #include "llvm/Support/Path.h"
@@ -51,15 +52,10 @@ Expected<OwningOpRef<ModuleOp>> picollm::importModel(const ModelFile &file,
   if (!module)
     return module.takeError();
 
-  std::string broken;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (broken.empty())
-      broken = diagnostic.str();
-    return success();
-  });
+  FirstError error(context);
   if (failed(verify(**module)))
     return createStringError(file.path() +
-                             ": breaks a rule of the IR: " + broken);
+                             ": breaks a rule of the IR: " + error.message());
   return module;
 }
 

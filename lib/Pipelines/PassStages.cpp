@@ -2,7 +2,7 @@
 
 #include "CalibrationTexts.h"
 #include "Compilation.h"
-#include "mlir/IR/Diagnostics.h"
+#include "PicoLLM/FirstError.h"
 #include "picollm/Compression/TokenFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -58,15 +58,8 @@ llvm::Error Compilation::writeCalibrationTokens() {
 llvm::Error Compilation::runPasses(Stage stage) {
   if (stage == Stage::Calibrate && scheme == "none")
     return llvm::Error::success();
-  // The message of the first error is the user's; MLIR's own form of it
-  // (location, notes) is for developers of passes.
-  std::string message;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error &&
-        message.empty())
-      message = diagnostic.str();
-    return success();
-  });
+  FirstError error(context);
+  const std::string &message = error.message();
   bool checks = stage == Stage::Import;
   return measures.run(
       checks ? "check" : stageName(stage),

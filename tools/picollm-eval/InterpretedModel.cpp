@@ -1,6 +1,7 @@
 //===- InterpretedModel.cpp - a model by the reference interpreter ------===//
 
 #include "LanguageModel.h"
+#include "PicoLLM/FirstError.h"
 #include "PicoLLM/Step/Step.h"
 #include "Tokenizer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -71,15 +72,9 @@ Error InterpretedModel::readPacked() {
   mlir::PassManager manager(&context);
   manager.addPass(createConvertModelToLayout());
   manager.addPass(mlir::createCanonicalizerPass());
-  std::string message;
-  mlir::ScopedDiagnosticHandler handler(&context,
-                                        [&](mlir::Diagnostic &diagnostic) {
-                                          if (message.empty())
-                                            message = diagnostic.str();
-                                          return mlir::success();
-                                        });
+  FirstError error(context);
   if (mlir::failed(manager.run(*module)))
-    return llvm::createStringError(path + ": " + message);
+    return llvm::createStringError(path + ": " + error.message());
   return openTokenizer(packed->file->section(PackSection::Tokenizer));
 }
 
@@ -97,16 +92,10 @@ Error InterpretedModel::parseIR(llvm::StringRef folder) {
   context.loadDialect<model::ModelDialect, layout::LayoutDialect,
                       step::StepDialect, mlir::func::FuncDialect,
                       mlir::memref::MemRefDialect>();
-  std::string message;
-  mlir::ScopedDiagnosticHandler handler(&context,
-                                        [&](mlir::Diagnostic &diagnostic) {
-                                          if (message.empty())
-                                            message = diagnostic.str();
-                                          return mlir::success();
-                                        });
+  FirstError error(context);
   module = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
   if (!module)
-    return llvm::createStringError(path + ": " + message);
+    return llvm::createStringError(path + ": " + error.message());
   std::string tokenizerPath = findFile(folder, ".tokenizer");
   if (tokenizerPath.empty())
     return Error::success();
