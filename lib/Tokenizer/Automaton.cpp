@@ -111,7 +111,8 @@ private:
 class Determiniser {
 public:
   Determiniser(const Nfa &nfa, const CodePointClasses &classes)
-      : nfa(nfa), classes(classes) {}
+      : nfa(nfa), classes(classes), visited(nfa.states.size()),
+        added(nfa.states.size()) {}
 
   /// Appends the rows of all states to `transitions`; returns their number.
   llvm::Expected<uint32_t> run(std::vector<uint16_t> &transitions) {
@@ -123,8 +124,9 @@ public:
             "a pattern of the pre-tokeniser is too complicated: its automaton "
             "takes more than " +
             llvm::Twine(maxWork) + " steps to build");
+      const StateList from = rows[row]; // numberOf may move the rows
       for (unsigned column = 0; column <= classes.count; ++column)
-        transitions.push_back(step(rows[row], column));
+        transitions.push_back(step(from, column));
       if (rows.size() > PICOLLM_TOKENIZER_ACCEPT)
         return llvm::createStringError(
             "a pattern of the pre-tokeniser needs more than 32768 states");
@@ -149,15 +151,13 @@ private:
     return column < classes.count && classes.members[set].test(column);
   }
 
-  /// By value: numberOf may move the rows.
-  uint16_t step(StateList from, unsigned column) {
-    visited.assign(nfa.states.size(), false);
-    added.assign(nfa.states.size(), false);
+  uint16_t step(const StateList &from, unsigned column) {
+    ++turn;
     work += nfa.states.size() / 64 + 1;
-    StateList to;
+    to.clear();
     bool matched = false;
     for (unsigned state : from) {
-      matched = follow(state, column, to);
+      matched = follow(state, column);
       if (matched)
         break;
     }
@@ -165,29 +165,29 @@ private:
     return next | (matched ? PICOLLM_TOKENIZER_ACCEPT : 0);
   }
 
-  /// Collects in their order the states after the symbol `column`; returns
-  /// whether a match came first.
-  bool follow(unsigned number, unsigned column, StateList &to) {
+  /// Collects in `to`, in their order, the states after the symbol `column`;
+  /// returns whether a match came first.
+  bool follow(unsigned number, unsigned column) {
     ++work;
-    if (visited[number])
+    if (visited[number] == turn)
       return false;
-    visited[number] = true;
+    visited[number] = turn;
     const NfaState &state = nfa.states[number];
     switch (state.kind) {
     case NfaState::Kind::Match:
       return true;
     case NfaState::Kind::Consume:
-      if (isIn(state.set, column) && !added[state.next]) {
-        added[state.next] = true;
+      if (isIn(state.set, column) && added[state.next] != turn) {
+        added[state.next] = turn;
         to.push_back(state.next);
       }
       return false;
     case NfaState::Kind::Choice:
-      return follow(state.next, column, to) || follow(state.other, column, to);
+      return follow(state.next, column) || follow(state.other, column);
     case NfaState::Kind::Lookahead:
-      return isIn(state.set, column) && follow(state.next, column, to);
+      return isIn(state.set, column) && follow(state.next, column);
     case NfaState::Kind::NoLookahead:
-      return !isIn(state.set, column) && follow(state.next, column, to);
+      return !isIn(state.set, column) && follow(state.next, column);
     }
     llvm_unreachable("every kind is handled");
   }
@@ -196,7 +196,9 @@ private:
   const CodePointClasses &classes;
   std::map<StateList, unsigned> numbers;
   std::vector<StateList> rows;
-  std::vector<bool> visited, added;
+  StateList to;                         ///< of the step at hand
+  uint64_t turn = 0;                    ///< number of the step at hand
+  std::vector<uint64_t> visited, added; ///< [state]: the last turn that did so
   uint64_t work = 0;
 };
 

@@ -3,9 +3,32 @@
 #include "Regex.h"
 #include "picollm/Support/Quote.h"
 #include "llvm/ADT/StringExtras.h"
+#include <map>
+#include <mutex>
+#include <optional>
 #include <unicode/unistr.h>
 
 using namespace picollm;
+
+/// The characters that have a property; nothing where ICU does not know it.
+static std::optional<icu::UnicodeSet> findProperty(llvm::StringRef name) {
+  // ICU takes a millisecond to collect one, and a pattern names some again and
+  // again. Properties have endless spellings, of which a few are kept.
+  static std::mutex mutex;
+  static std::map<std::string, icu::UnicodeSet, std::less<>> known;
+  constexpr size_t mostKnown = 64;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (auto entry = known.find(std::string_view(name)); entry != known.end())
+    return entry->second;
+  std::string description = ("[:" + name + ":]").str();
+  UErrorCode status = U_ZERO_ERROR;
+  icu::UnicodeSet set(icu::UnicodeString::fromUTF8(description), status);
+  if (U_FAILURE(status))
+    return std::nullopt;
+  if (known.size() < mostKnown)
+    known.emplace(name.str(), set);
+  return set;
+}
 
 namespace {
 
@@ -62,8 +85,12 @@ private:
 
   NodePtr makeSet(icu::UnicodeSet set) const {
     if (ignoreCase) {
-      set.closeOver(USET_CASE_INSENSITIVE);
-      set.removeAllStrings();
+      // ICU looks at every member; most have no case.
+      icu::UnicodeSet cased = set;
+      cased.retainAll(*findProperty("Case_Sensitive"));
+      cased.closeOver(USET_CASE_INSENSITIVE);
+      cased.removeAllStrings();
+      set.addAll(cased);
     }
     NodePtr node = makeNode(RegexNode::Kind::Set);
     node->set = std::move(set);
@@ -264,14 +291,12 @@ private:
 
   llvm::Expected<icu::UnicodeSet> property(llvm::StringRef name,
                                            bool negated) const {
-    std::string description = ("[:" + name + ":]").str();
-    UErrorCode status = U_ZERO_ERROR;
-    icu::UnicodeSet set(icu::UnicodeString::fromUTF8(description), status);
-    if (U_FAILURE(status))
+    std::optional<icu::UnicodeSet> set = findProperty(name);
+    if (!set)
       return fail("has an unknown property " + quote(name));
     if (negated)
-      set.complement();
-    return set;
+      set->complement();
+    return *set;
   }
 
   llvm::StringRef pattern;

@@ -336,7 +336,7 @@ void Caller::ask() {
 void Caller::run() {
   openModel();
   openSession();
-  for (int call = 0; call < 10 && input.remaining_bytes() > 0; ++call) {
+  for (int call = 0; call < 6 && input.remaining_bytes() > 0; ++call) {
     const int which = input.ConsumeIntegralInRange(0, 9);
     if (which == 0 || !session)
       openSession();

@@ -30,7 +30,7 @@ static void check(const SplitterTables &tables) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   // Longer ones say nothing new, only slower.
-  if (size > 192)
+  if (size > 120)
     return -1;
   llvm::StringRef text(reinterpret_cast<const char *>(data), size);
   llvm::SmallVector<llvm::StringRef> patterns;

@@ -57,6 +57,23 @@ TEST(Regex, CaselessLettersMatchAllThatFoldToThem) {
   EXPECT_EQ(node->set.size(), 3);
 }
 
+TEST(Regex, CaselessSetsAreWhatICUCloses) {
+  for (const char *name : {"L", "Lu", "M", "N", "P", "S"}) {
+    UErrorCode status = U_ZERO_ERROR;
+    icu::UnicodeSet expected(
+        icu::UnicodeString("[:") + name + icu::UnicodeString(":]"), status);
+    ASSERT_TRUE(U_SUCCESS(status));
+    expected.closeOver(USET_CASE_INSENSITIVE);
+    expected.removeAllStrings();
+    auto root = parseRegex(std::string("(?i:\\p{") + name + "})");
+    ASSERT_TRUE(bool(root)) << llvm::toString(root.takeError());
+    const RegexNode *node = root->get();
+    while (!node->children.empty())
+      node = node->children[0].get();
+    EXPECT_TRUE(node->set == expected) << name;
+  }
+}
+
 TEST(Regex, RefusesDeeplyNestedGroups) {
   std::string nested = std::string(8000, '(') + "a";
   EXPECT_NE(errorOf(nested).find("nests groups more than 64 deep"),
