@@ -11,13 +11,32 @@ using llvm::Error;
 using llvm::Expected;
 namespace fs = llvm::sys::fs;
 
-bool picollm::isCompiledModel(llvm::StringRef path) {
+/// Bytes of the files of a folder with that extension; -1 where there is none.
+static int64_t bytesOfFiles(llvm::StringRef folder, llvm::StringRef extension) {
+  int64_t sum = -1;
   std::error_code code;
-  for (fs::directory_iterator it(path, code), end; it != end && !code;
-       it.increment(code))
-    if (llvm::sys::path::extension(it->path()) == ".weights")
-      return true;
-  return false;
+  for (fs::directory_iterator it(folder, code), end; it != end && !code;
+       it.increment(code)) {
+    uint64_t size = 0;
+    if (llvm::sys::path::extension(it->path()) == extension &&
+        !fs::file_size(it->path(), size))
+      sum = std::max<int64_t>(sum, 0) + int64_t(size);
+  }
+  return sum;
+}
+
+bool picollm::isCompiledModel(llvm::StringRef path) {
+  return bytesOfFiles(path, ".weights") >= 0;
+}
+
+int64_t picollm::weightBytes(llvm::StringRef path) {
+  uint64_t size = 0;
+  if (!fs::is_directory(path))
+    return fs::file_size(path, size) ? 0 : int64_t(size);
+  for (const char *extension : {".weights", ".safetensors"})
+    if (int64_t bytes = bytesOfFiles(path, extension); bytes >= 0)
+      return bytes;
+  return 0;
 }
 
 namespace {

@@ -52,6 +52,10 @@ bool isIRFile(llvm::StringRef path);
 /// Whether `path` is a folder with a weight file.
 bool isCompiledModel(llvm::StringRef path);
 
+/// Bytes of the weight file of a compiled model, of the safetensors files of a
+/// folder, or of the file that `path` is; 0 where there is none.
+int64_t weightBytes(llvm::StringRef path);
+
 } // namespace picollm
 
 #endif // PICOLLM_TOOLS_EVAL_LANGUAGEMODEL_H

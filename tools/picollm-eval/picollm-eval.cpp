@@ -1,6 +1,6 @@
 //===- picollm-eval.cpp - how well a model predicts -----------------------===//
 
-#include "Perplexity.h"
+#include "Score.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/Signals.h"
@@ -11,6 +11,7 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -26,6 +27,10 @@ using FloatJson = nlohmann::basic_json<std::map, std::vector, std::string, bool,
 static cl::SubCommand
     perplexityCommand("perplexity", "Perplexity over a folder of texts: the "
                                     "predictions of tokens 513 to 1023");
+static cl::SubCommand
+    compareCommand("compare",
+                   "Several models in one table: size, perplexity, and how far "
+                   "their predictions are from those of the first");
 static cl::SubCommand logitsCommand("logits",
                                     "Logits of every token of a sequence");
 
@@ -35,66 +40,157 @@ static cl::opt<std::string> modelPath(
         "<folder of a compiled model, model file (GGUF, .picollm), Hugging "
         "Face folder or IR of a model>"),
     cl::sub(perplexityCommand), cl::sub(logitsCommand));
+static cl::list<std::string>
+    modelPaths(cl::Positional, cl::OneOrMore,
+               cl::desc("<reference> <models: the same as for perplexity>"),
+               cl::sub(compareCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
-                          cl::sub(perplexityCommand), cl::sub(logitsCommand));
+                          cl::sub(perplexityCommand), cl::sub(compareCommand),
+                          cl::sub(logitsCommand));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress on stderr"),
-                           cl::sub(perplexityCommand), cl::sub(logitsCommand));
+                           cl::sub(perplexityCommand), cl::sub(compareCommand),
+                           cl::sub(logitsCommand));
 static cl::opt<unsigned> threads("j", cl::desc("Threads (0: one per core)"),
                                  cl::Prefix, cl::init(0),
                                  cl::sub(perplexityCommand),
+                                 cl::sub(compareCommand),
                                  cl::sub(logitsCommand));
 static cl::opt<Path> path(
     "path", cl::desc("How a compiled model is fed:"),
     cl::values(clEnumValN(Path::Decode, "decode", "token by token (default)"),
                clEnumValN(Path::Prefill, "prefill", "all at once")),
-    cl::init(Path::Decode), cl::sub(perplexityCommand), cl::sub(logitsCommand));
+    cl::init(Path::Decode), cl::sub(perplexityCommand), cl::sub(compareCommand),
+    cl::sub(logitsCommand));
 static cl::opt<std::string>
     folder("folder", cl::value_desc("DIR"),
            cl::desc("Where the weight file and the tokenizer of an IR file "
                     "are (default: beside it)"),
-           cl::sub(perplexityCommand), cl::sub(logitsCommand));
+           cl::sub(perplexityCommand), cl::sub(compareCommand),
+           cl::sub(logitsCommand));
+static cl::opt<std::string>
+    reference("reference", cl::value_desc("MODEL"),
+              cl::desc("Say how far the predictions are from those of this "
+                       "model too"),
+              cl::sub(perplexityCommand));
 static cl::opt<std::string>
     texts("texts", cl::Required, cl::value_desc("DIR"),
           cl::desc("Folder of texts, taken in numeric order"),
-          cl::sub(perplexityCommand));
+          cl::sub(perplexityCommand), cl::sub(compareCommand));
 static cl::opt<unsigned> limit("limit", cl::init(0), cl::value_desc("N"),
                                cl::desc("At most so many texts (0: all)"),
-                               cl::sub(perplexityCommand));
+                               cl::sub(perplexityCommand),
+                               cl::sub(compareCommand));
 static cl::list<int> tokenList("tokens", cl::CommaSeparated, cl::OneOrMore,
                                cl::value_desc("1,2,3"), cl::desc("Token ids"),
                                cl::sub(logitsCommand));
 
-static Expected<std::unique_ptr<LanguageModel>> loadModel(int64_t context) {
-  if (isCompiledModel(modelPath))
-    return loadCompiledModel(modelPath, path, context);
-  if (llvm::sys::fs::is_directory(modelPath) &&
-      !llvm::sys::fs::exists(modelPath + "/config.json"))
+static Expected<std::unique_ptr<LanguageModel>>
+loadModel(const std::string &model, int64_t context) {
+  if (isCompiledModel(model))
+    return loadCompiledModel(model, path, context);
+  if (llvm::sys::fs::is_directory(model) &&
+      !llvm::sys::fs::exists(model + "/config.json"))
     return llvm::createStringError(
-        modelPath + ": folder holds no compiled model; expected the output of "
-                    "picollm-compile, a GGUF or .picollm file, or a Hugging "
-                    "Face folder");
-  return loadInterpretedModel(modelPath, folder);
+        model + ": folder holds no compiled model; expected the output of "
+                "picollm-compile, a GGUF or .picollm file, or a Hugging "
+                "Face folder");
+  return loadInterpretedModel(model, folder);
+}
+
+static Expected<std::vector<Score>>
+scorePaths(llvm::ArrayRef<std::string> paths, bool compare) {
+  std::vector<std::unique_ptr<LanguageModel>> models;
+  std::vector<LanguageModel *> pointers;
+  for (const std::string &each : paths) {
+    auto model = loadModel(each, perplexityTokens);
+    if (!model)
+      return model.takeError();
+    models.push_back(std::move(*model));
+    pointers.push_back(models.back().get());
+  }
+  return scoreModels(pointers, texts, limit, compare);
+}
+
+/// Nats by which the mean negative log-likelihood is above that of `reference`.
+static double increase(const Score &score, const Score &reference) {
+  return std::log(score.perplexityGeometric / reference.perplexityGeometric);
 }
 
 static Error runPerplexity() {
-  auto model = loadModel(perplexityTokens);
-  if (!model)
-    return model.takeError();
-  Expected<Perplexity> result = measurePerplexity(**model, texts, limit);
-  if (!result)
-    return result.takeError();
+  std::vector<std::string> paths;
+  if (!reference.empty())
+    paths.push_back(reference);
+  paths.push_back(modelPath);
+  auto scores = scorePaths(paths, !reference.empty());
+  if (!scores)
+    return scores.takeError();
+  const Score &score = scores->back();
   if (json) {
-    nlohmann::ordered_json object{{"perplexity", result->arithmetic},
-                                  {"perplexity_geometric", result->geometric},
-                                  {"texts", result->texts},
-                                  {"tokens", result->tokens}};
+    nlohmann::ordered_json object{
+        {"perplexity", score.perplexity},
+        {"perplexity_geometric", score.perplexityGeometric},
+        {"texts", score.texts},
+        {"tokens", score.tokens}};
+    if (!reference.empty()) {
+      object["increase"] = increase(score, scores->front());
+      object["kl_divergence"] = score.divergence;
+      object["top1_agreement"] = score.agreement;
+    }
     llvm::outs() << object.dump() << '\n';
-  } else {
-    llvm::outs() << llvm::format("perplexity %.3f (geometric %.3f) over ",
-                                 result->arithmetic, result->geometric)
-                 << result->texts << " texts, " << result->tokens
-                 << " predicted tokens\n";
+    return Error::success();
   }
+  llvm::outs() << llvm::format("perplexity %.3f (geometric %.3f) over ",
+                               score.perplexity, score.perplexityGeometric)
+               << score.texts << " texts, " << score.tokens
+               << " predicted tokens\n";
+  if (!reference.empty())
+    llvm::outs() << llvm::format(
+        "beside the reference: %+.4f nats, KL divergence %.4f nats, the same "
+        "most probable token %.2f %%\n",
+        increase(score, scores->front()), score.divergence,
+        100 * score.agreement);
+  return Error::success();
+}
+
+static Error runCompare() {
+  auto scores = scorePaths(modelPaths, true);
+  if (!scores)
+    return scores.takeError();
+  auto rows = nlohmann::ordered_json::array();
+  if (!json)
+    llvm::outs() << "        bytes  perplexity  geometric  increase  KL "
+                    "divergence  same top  model\n";
+  for (auto [name, score] : llvm::zip_equal(modelPaths, *scores)) {
+    const int64_t bytes = weightBytes(name);
+    const double more = increase(score, scores->front());
+    if (json)
+      rows.push_back({{"model", name},
+                      {"weight_bytes", bytes},
+                      {"perplexity", score.perplexity},
+                      {"perplexity_geometric", score.perplexityGeometric},
+                      {"increase", more},
+                      {"kl_divergence", score.divergence},
+                      {"top1_agreement", score.agreement}});
+    else
+      llvm::outs() << llvm::format("%13lld  %10.3f  %9.3f  %8.4f  %13.4f  "
+                                   "%6.2f %%  ",
+                                   static_cast<long long>(bytes),
+                                   score.perplexity, score.perplexityGeometric,
+                                   more, score.divergence,
+                                   100 * score.agreement)
+                   << name << '\n';
+  }
+  const Score &first = scores->front();
+  if (json)
+    llvm::outs() << nlohmann::ordered_json{{"models", std::move(rows)},
+                                           {"texts", first.texts},
+                                           {"tokens", first.tokens}}
+                        .dump()
+                 << '\n';
+  else
+    llvm::outs() << first.texts << " texts, " << first.tokens
+                 << " predicted tokens; increase and divergence in nats from "
+                    "the first model\n";
   return Error::success();
 }
 
@@ -113,7 +209,7 @@ static void printTop(int64_t position, const float *row, int64_t count) {
 
 static Error runLogits() {
   std::vector<int32_t> tokens(tokenList.begin(), tokenList.end());
-  auto model = loadModel(tokens.size());
+  auto model = loadModel(modelPath, tokens.size());
   if (!model)
     return model.takeError();
   FloatJson rowsOfJson = FloatJson::array();
@@ -150,11 +246,14 @@ int main(int argc, char **argv) {
   Error error = Error::success();
   if (perplexityCommand)
     error = runPerplexity();
+  else if (compareCommand)
+    error = runCompare();
   else if (logitsCommand)
     error = runLogits();
   else
-    error = llvm::createStringError("no command is given; expected "
-                                    "'perplexity' or 'logits' (see --help)");
+    error = llvm::createStringError(
+        "no command is given; expected 'perplexity', 'compare' or 'logits' "
+        "(see --help)");
   error = flushStdout(std::move(error));
   if (!error)
     return 0;
