@@ -138,7 +138,7 @@ private:
   using StateList = std::vector<unsigned>;
 
   /// Bounds time and memory. The patterns of known models take some 100,000.
-  static constexpr uint64_t maxWork = uint64_t(1) << 24;
+  static constexpr uint64_t maxWork = uint64_t(1) << 21;
 
   unsigned numberOf(const StateList &list) {
     auto [entry, isNew] = numbers.try_emplace(list, unsigned(rows.size()));
