@@ -1,7 +1,7 @@
 //===- LayerwiseCalibration.cpp - statistics layer by layer ---------------===//
 
 #include "picollm/Calibration/LayerwiseCalibration.h"
-#include "PicoLLM/Model/Model.h"
+#include "Products.h"
 #include "Spill.h"
 #include "picollm/Support/Progress.h"
 #include "llvm/ADT/MapVector.h"
@@ -11,22 +11,13 @@ using namespace picollm;
 using llvm::Error;
 using llvm::Expected;
 
-/// The weight of a linear or logits op; empty for another.
-static llvm::StringRef weightOf(mlir::Operation *op) {
-  if (auto linear = llvm::dyn_cast<model::LinearOp>(op))
-    return linear.getWeight();
-  if (auto logits = llvm::dyn_cast<model::LogitsOp>(op))
-    return logits.getWeight();
-  return {};
-}
-
 LayerwiseCalibration::LayerwiseCalibration(ReferenceModel &model,
                                            TokenSequences texts)
     : model(model), texts(std::move(texts)) {
   llvm::ArrayRef<mlir::Operation *> ops = model.operations();
   llvm::MapVector<mlir::Value, LinearInput> byValue;
   for (auto [index, op] : llvm::enumerate(ops)) {
-    llvm::StringRef weight = weightOf(op);
+    llvm::StringRef weight = weightOfProduct(op);
     if (weight.empty())
       continue;
     LinearInput &input = byValue[op->getOperand(0)];
@@ -92,7 +83,7 @@ Error LayerwiseCalibration::advance(size_t stage, Spill &from, Spill &to) {
 void LayerwiseCalibration::endReplacements(int64_t first, int64_t end) {
   llvm::ArrayRef<mlir::Operation *> ops = model.operations();
   for (mlir::Operation *op : ops.slice(first, end - first)) {
-    llvm::StringRef weight = weightOf(op);
+    llvm::StringRef weight = weightOfProduct(op);
     if (weight.empty())
       continue;
     model.weights().restore(weight);

@@ -13,8 +13,7 @@ static Error failure(llvm::StringRef what) {
       "; free space in the temporary folder or set TMPDIR to another");
 }
 
-llvm::Expected<std::unique_ptr<LayerwiseCalibration::Spill>>
-LayerwiseCalibration::Spill::create() {
+llvm::Expected<std::unique_ptr<Spill>> Spill::create() {
   llvm::SmallString<128> path;
   if (llvm::sys::fs::createTemporaryFile("picollm-calibration", "spill", path))
     return failure("cannot be created");
@@ -28,13 +27,12 @@ LayerwiseCalibration::Spill::create() {
   return spill;
 }
 
-LayerwiseCalibration::Spill::~Spill() {
+Spill::~Spill() {
   if (file)
     std::fclose(file);
 }
 
-Error LayerwiseCalibration::Spill::write(llvm::ArrayRef<mlir::Value> values,
-                                         Evaluation &evaluation) {
+Error Spill::write(llvm::ArrayRef<mlir::Value> values, Evaluation &evaluation) {
   for (mlir::Value value : values) {
     const std::vector<float> &data = evaluation.matrix(value).data;
     if (std::fwrite(data.data(), sizeof(float), data.size(), file) !=
@@ -44,8 +42,8 @@ Error LayerwiseCalibration::Spill::write(llvm::ArrayRef<mlir::Value> values,
   return Error::success();
 }
 
-Error LayerwiseCalibration::Spill::read(llvm::ArrayRef<mlir::Value> values,
-                                        int64_t rows, Evaluation &evaluation) {
+Error Spill::read(llvm::ArrayRef<mlir::Value> values, int64_t rows,
+                  Evaluation &evaluation) {
   for (mlir::Value value : values) {
     Matrix matrix(rows,
                   llvm::cast<mlir::ShapedType>(value.getType()).getDimSize(1));
@@ -57,7 +55,7 @@ Error LayerwiseCalibration::Spill::read(llvm::ArrayRef<mlir::Value> values,
   return Error::success();
 }
 
-Error LayerwiseCalibration::Spill::rewind() {
+Error Spill::rewind() {
   if (std::fflush(file) || std::fseek(file, 0, SEEK_SET))
     return failure("cannot be read back");
   return Error::success();

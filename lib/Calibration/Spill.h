@@ -3,7 +3,7 @@
 #ifndef PICOLLM_LIB_CALIBRATION_SPILL_H
 #define PICOLLM_LIB_CALIBRATION_SPILL_H
 
-#include "picollm/Calibration/LayerwiseCalibration.h"
+#include "picollm/Reference/Evaluation.h"
 #include "llvm/Support/FileUtilities.h"
 #include <cstdio>
 
@@ -11,7 +11,7 @@ namespace picollm {
 
 /// A temporary file of matrices, written once and read in the same order; it
 /// is gone with the object.
-class LayerwiseCalibration::Spill {
+class Spill {
 public:
   static llvm::Expected<std::unique_ptr<Spill>> create();
   ~Spill();

@@ -1,5 +1,6 @@
 //===- Calibrate.cpp - what each block loses at each width ----------------===//
 
+#include "EmbeddingLoss.h"
 #include "StackWeights.h"
 #include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/Passes.h"
@@ -43,29 +44,48 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
   if (!reference)
     return reference.takeError();
 
-  QuantizationOptions options;
+  auto fisher = collectFisherInformation(**reference, *texts);
+  if (!fisher)
+    return fisher.takeError();
+
   LossFile file;
-  auto measure = [&](const Stack &stack,
-                     const InputStatistics &statistics) -> llvm::Error {
-    auto table = measureLosses(weightsOf(stack, reader), statistics, options);
+  auto measure =
+      [&](const Stack &stack, const InputStatistics &statistics,
+          llvm::ArrayRef<std::vector<float>> rowWeights) -> llvm::Error {
+    auto table = measureLosses(weightsOf(stack, reader, rowWeights), statistics,
+                               QuantizationOptions());
     if (!table)
       return table.takeError();
     file.tables.push_back(std::move(*table));
     return llvm::Error::success();
   };
+  // `head`: the second moment of the head's input, where the embedding is it.
+  auto measureEmbedding = [&](const Stack &stack,
+                              const SecondMoment *head) -> llvm::Error {
+    model::WeightOp weight = stack.panels.front();
+    EmbeddingLoss loss = lossOfEmbedding(
+        *fisher, head, head ? &fisher->outputs[weight.getSymName()] : nullptr);
+    file.embeddingMoment = loss.statistics.moment;
+    return measure(stack, loss.statistics, loss.rowWeights);
+  };
   for (const Stack &stack : *stacks)
     if (stack.readers.empty())
-      if (llvm::Error error = measure(stack, lookUpStatistics(stack)))
+      if (llvm::Error error = measureEmbedding(stack, nullptr))
         return error;
   LayerwiseCalibration calibration(**reference, std::move(*texts));
   llvm::Error error = calibration.run(
       "calibrate",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
-        if (input.head)
-          file.headMoment = moment.values;
-        for (const Stack &stack : *stacks)
-          if (llvm::is_contained(stack.readers, input.linears.front()))
-            return measure(stack, InputStatistics{moment.values});
+        for (const Stack &stack : *stacks) {
+          if (!llvm::is_contained(stack.readers, input.linears.front()))
+            continue;
+          if (stack.isEmbedding)
+            return measureEmbedding(stack, &moment);
+          std::vector<std::vector<float>> rowWeights;
+          for (model::WeightOp panel : stack.panels)
+            rowWeights.push_back(fisher->outputs[panel.getSymName()]);
+          return measure(stack, InputStatistics{moment.values}, rowWeights);
+        }
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
       });

@@ -32,11 +32,15 @@ static bool isConsistent(const LossTable &table) {
       table.columns % stepColumns || table.widthColumns <= 0 ||
       table.widthColumns % stepColumns || table.rows.empty() ||
       table.order.size() != static_cast<size_t>(table.columns) ||
-      table.losses.size() != table.rows.size())
+      table.losses.size() != table.rows.size() ||
+      table.rowWeights.size() != table.rows.size())
     return false;
   int64_t rows = 0;
-  for (int64_t panel : table.rows) {
-    if (panel <= 0 || panel > maxRows - rows)
+  for (size_t p = 0; p < table.rows.size(); ++p) {
+    int64_t panel = table.rows[p];
+    size_t weights = table.rowWeights[p].size();
+    if (panel <= 0 || panel > maxRows - rows ||
+        (weights != 0 && weights != size_t(panel)))
       return false;
     rows += panel;
   }
@@ -71,13 +75,19 @@ static LossTable tableFromJSON(const json &object) {
     table.order.push_back(static_cast<uint32_t>(countFromJSON(column)));
   table.losses =
       object.at("losses").get<std::vector<std::vector<LossTable::Losses>>>();
+  table.rowWeights =
+      object.at("row_weights").get<std::vector<std::vector<float>>>();
   return table;
 }
 
 static json tableToJSON(const LossTable &table) {
-  return {{"name", table.name},   {"columns", table.columns},
-          {"rows", table.rows},   {"width_columns", table.widthColumns},
-          {"order", table.order}, {"losses", table.losses}};
+  return {{"name", table.name},
+          {"columns", table.columns},
+          {"rows", table.rows},
+          {"width_columns", table.widthColumns},
+          {"order", table.order},
+          {"losses", table.losses},
+          {"row_weights", table.rowWeights}};
 }
 
 llvm::Expected<LossFile> LossFile::read(llvm::StringRef path) {
@@ -95,7 +105,8 @@ llvm::Expected<LossFile> LossFile::parse(llvm::StringRef text,
     json root = json::parse(text.begin(), text.end());
     for (const json &object : root.at("stacks"))
       file.tables.push_back(tableFromJSON(object));
-    file.headMoment = root.at("head_moment").get<std::vector<float>>();
+    file.embeddingMoment =
+        root.at("embedding_moment").get<std::vector<float>>();
   } catch (const json::exception &exception) {
     return errorAt(path,
                    llvm::Twine("is no file of losses: ") + exception.what());
@@ -114,7 +125,8 @@ llvm::Expected<LossFile> LossFile::parse(llvm::StringRef text,
 }
 
 llvm::Error LossFile::write(llvm::StringRef path) const {
-  json root = {{"stacks", json::array()}, {"head_moment", headMoment}};
+  json root = {{"stacks", json::array()},
+               {"embedding_moment", embeddingMoment}};
   for (const LossTable &table : tables)
     root["stacks"].push_back(tableToJSON(table));
   return writeFile(path, root.dump() + "\n");

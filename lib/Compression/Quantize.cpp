@@ -140,8 +140,8 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   StackAllocation allocation;
   allocation.layout = layoutOf(matrixOf(stack));
   allocation.order = table->order;
-  auto quantized = quantizeStack(weightsOf(stack, reader), statistics,
-                                 allocation, QuantizationOptions());
+  auto quantized = quantizeStack(weightsOf(stack, reader, table->rowWeights),
+                                 statistics, allocation, QuantizationOptions());
   if (!quantized)
     return quantized.takeError();
   if (llvm::Error error = store(stack, quantized->matrix))
@@ -167,17 +167,12 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   auto model = ReferenceModel::create(module, reader);
   if (!model)
     return model.takeError();
-  // Embeddings come first in the model; as a head, with the moment that the
-  // float model left.
-  for (const Stack &stack : stacks) {
-    if (!stack.isEmbedding)
-      continue;
-    InputStatistics statistics = stack.readers.empty()
-                                     ? lookUpStatistics(stack)
-                                     : InputStatistics{losses.headMoment};
-    if (llvm::Error error = quantize(stack, statistics, **model))
-      return error;
-  }
+  // Embeddings come first in the model, with what the float model left.
+  for (const Stack &stack : stacks)
+    if (stack.isEmbedding)
+      if (llvm::Error error =
+              quantize(stack, InputStatistics{losses.embeddingMoment}, **model))
+        return error;
   LayerwiseCalibration calibration(**model, std::move(*texts));
   return calibration.run(
       "quantize",

@@ -5,7 +5,8 @@
 
 using namespace picollm;
 
-WeightStack picollm::weightsOf(const Stack &stack, WeightReader &reader) {
+WeightStack picollm::weightsOf(const Stack &stack, WeightReader &reader,
+                               llvm::ArrayRef<std::vector<float>> rowWeights) {
   WeightStack weights;
   weights.name = stack.name;
   weights.columns = stack.columns;
@@ -15,15 +16,12 @@ WeightStack picollm::weightsOf(const Stack &stack, WeightReader &reader) {
     StackPanel &panel = weights.panels.emplace_back();
     panel.name = sources.back().name;
     panel.rows = stack.rows(i);
+    if (!rowWeights.empty())
+      panel.rowWeights = rowWeights[i];
   }
   weights.readRows = [sources = std::move(sources), &reader](
                          size_t panel, int64_t row, int64_t count, float *out) {
     return reader.readRows(sources[panel], row, count, out);
   };
   return weights;
-}
-
-InputStatistics picollm::lookUpStatistics(const Stack &stack) {
-  // The loss sums over rows; a look-up reads one of them.
-  return InputStatistics::uniform(stack.columns, 1.0f / stack.rows(0));
 }

@@ -10,11 +10,9 @@
 namespace picollm {
 
 /// The stack for quantisation; reads through `reader`, which must outlive it.
-WeightStack weightsOf(const Stack &stack, WeightReader &reader);
-
-/// The statistics of an embedding that is only looked up: every token as
-/// likely as any other.
-InputStatistics lookUpStatistics(const Stack &stack);
+/// `rowWeights`: f_i of each panel; may be empty.
+WeightStack weightsOf(const Stack &stack, WeightReader &reader,
+                      llvm::ArrayRef<std::vector<float>> rowWeights = {});
 
 } // namespace picollm
 

@@ -129,23 +129,6 @@ measureColumns(const StackRows &rows, const StackScales &scales,
   return measures;
 }
 
-/// Per panel the factor on its losses that options.balance asks for.
-static std::vector<double>
-balanceFactors(const WeightStack &stack,
-               const std::vector<std::vector<ColumnMeasure>> &measures,
-               const std::vector<float> &lossWeights, bool balance) {
-  std::vector<double> factors;
-  for (size_t p = 0; p < stack.panels.size(); ++p) {
-    double loss = 0;
-    for (size_t k = 0; k < lossWeights.size(); ++k)
-      loss += measures[p][k].loss(middleWidth) * lossWeights[k];
-    bool scaled = balance && stack.panels[p].rowWeights.empty() && loss > 0;
-    double size = double(stack.panels[p].rows) * double(stack.columns);
-    factors.push_back(scaled ? size / loss : 1.0);
-  }
-  return factors;
-}
-
 llvm::Expected<LossTable>
 picollm::measureLosses(const WeightStack &stack,
                        const InputStatistics &statistics,
@@ -175,13 +158,11 @@ picollm::measureLosses(const WeightStack &stack,
   table.columns = stack.columns;
   table.widthColumns = options.widthColumns;
   size_t n = stack.columns;
-  std::vector<double> factors =
-      balanceFactors(stack, *measures, factor->lossWeights, options.balance);
   std::vector<double> importance(n);
   for (size_t k = 0; k < n; ++k)
     for (size_t p = 0; p < stack.panels.size(); ++p)
-      importance[k] += factors[p] * (*measures)[p][k].loss(middleWidth) *
-                       factor->lossWeights[k];
+      importance[k] +=
+          (*measures)[p][k].loss(middleWidth) * factor->lossWeights[k];
   std::vector<size_t> places(n);
   std::iota(places.begin(), places.end(), size_t(0));
   std::sort(places.begin(), places.end(), [&](size_t a, size_t b) {
@@ -192,13 +173,14 @@ picollm::measureLosses(const WeightStack &stack,
     table.order.push_back(factor->order[place]);
   for (size_t p = 0; p < stack.panels.size(); ++p) {
     table.rows.push_back(stack.panels[p].rows);
+    table.rowWeights.push_back(stack.panels[p].rowWeights);
     auto &blocks = table.losses.emplace_back((n + options.widthColumns - 1) /
                                                  options.widthColumns,
                                              LossTable::Losses{});
     for (size_t j = 0; j < n; ++j)
       for (size_t width = 0; width < widthCount; ++width)
         blocks[j / options.widthColumns][width] +=
-            factors[p] * (*measures)[p][places[j]].loss(width) *
+            (*measures)[p][places[j]].loss(width) *
             factor->lossWeights[places[j]];
   }
   return table;

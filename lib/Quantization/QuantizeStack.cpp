@@ -70,9 +70,6 @@ public:
 
 private:
   void plan();
-  /// Makes panels of unlike outputs equally heavy when they choose the scales
-  /// that they share.
-  double balanceFactor(size_t panel, int64_t firstRow) const;
   llvm::Expected<FeedbackRows> readSample() const;
   llvm::Error chooseScales();
   void prepareResult();
@@ -115,15 +112,6 @@ void StackQuantizer::plan() {
   }
 }
 
-double StackQuantizer::balanceFactor(size_t panel, int64_t firstRow) const {
-  const StackPanel &rowsOfPanel = rows.stack().panels[panel];
-  if (!options.balance || !rowsOfPanel.rowWeights.empty())
-    return 1;
-  auto first = scales.lossWeights.begin() + firstRow;
-  double sum = std::accumulate(first, first + rowsOfPanel.rows, 0.0);
-  return sum > 0 ? double(rowsOfPanel.rows) / sum : 1.0;
-}
-
 llvm::Expected<FeedbackRows> StackQuantizer::readSample() const {
   const WeightStack &stack = rows.stack();
   int64_t total = stack.rows();
@@ -149,7 +137,6 @@ llvm::Expected<FeedbackRows> StackQuantizer::readSample() const {
   std::vector<float> buffer;
   int64_t panelRow = 0;
   for (size_t p = 0; p < picked.size(); ++p) {
-    double share = balanceFactor(p, panelRow);
     for (size_t i = 0; i < picked[p].size(); ++i) {
       int64_t row = picked[p][i], at = sample.slices[p].begin + i;
       llvm::Expected<const float *> in =
@@ -158,8 +145,7 @@ llvm::Expected<FeedbackRows> StackQuantizer::readSample() const {
         return in.takeError();
       transposeRows(*in, 1, columns, &scales.inverseRows[panelRow + row],
                     factor.order, sample.values.data() + at, sample.stride);
-      sample.weights[at] =
-          static_cast<float>(scales.lossWeights[panelRow + row] * share);
+      sample.weights[at] = scales.lossWeights[panelRow + row];
     }
     panelRow += stack.panels[p].rows;
   }

@@ -59,22 +59,24 @@ llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
   return y;
 }
 
-LinearGradient picollm::linearVjp(const Matrix &x, const Matrix &weight,
-                                  const Matrix &d) {
-  // dx = d W, dW = d^T x.
-  LinearGradient gradient{Matrix(x.rows, x.columns),
-                          Matrix(weight.rows, weight.columns)};
-  parallelFor(tilesOf(x.rows, tokenTile), [&](int64_t i) {
+Matrix picollm::linearInputVjp(const Matrix &weight, const Matrix &d) {
+  Matrix input(d.rows, weight.columns); // d W
+  parallelFor(tilesOf(d.rows, tokenTile), [&](int64_t i) {
     int64_t first = i * tokenTile;
-    multiply(std::min(tokenTile, x.rows - first), x.columns, weight.rows, 1,
-             {d.row(first), d.columns}, {weight.row(0), weight.columns}, 0,
-             gradient.input.row(first), x.columns);
+    multiply(std::min(tokenTile, d.rows - first), weight.columns, weight.rows,
+             1, {d.row(first), d.columns}, {weight.row(0), weight.columns}, 0,
+             input.row(first), weight.columns);
   });
-  parallelFor(tilesOf(weight.rows, linearTileRows), [&](int64_t i) {
+  return input;
+}
+
+Matrix picollm::linearWeightVjp(const Matrix &x, const Matrix &d) {
+  Matrix weight(d.columns, x.columns); // d^T x
+  parallelFor(tilesOf(d.columns, linearTileRows), [&](int64_t i) {
     int64_t row = i * linearTileRows;
-    multiply(std::min(linearTileRows, weight.rows - row), x.columns, x.rows, 1,
+    multiply(std::min(linearTileRows, d.columns - row), x.columns, x.rows, 1,
              {d.row(0) + row, d.columns, /*transposed=*/true},
-             {x.row(0), x.columns}, 0, gradient.weight.row(row), x.columns);
+             {x.row(0), x.columns}, 0, weight.row(row), x.columns);
   });
-  return gradient;
+  return weight;
 }

@@ -1,6 +1,6 @@
 //===- ModelLevel.cpp - evaluation of picollm ops -------------------------===//
 
-#include "PicoLLM/Model/Model.h"
+#include "OpAttributes.h"
 #include "picollm/Reference/Evaluation.h"
 
 using namespace picollm;
@@ -83,21 +83,14 @@ Matrix picollm::attendSpans(const Matrix &query, const Matrix &key,
 }
 
 static Error evaluate(model::AttentionOp op, Evaluation &e) {
-  const Matrix &query = e.matrix(op.getQuery());
-  AttentionHeads shape{int64_t(op.getHeads()), int64_t(op.getKvHeads()),
-                       query.columns / int64_t(op.getHeads()),
-                       op.getScale().convertToDouble()};
-  return store(attendSpans(query, e.matrix(op.getKey()),
-                           e.matrix(op.getValue()), op.getLayer(), shape,
+  return store(attendSpans(e.matrix(op.getQuery()), e.matrix(op.getKey()),
+                           e.matrix(op.getValue()), op.getLayer(), headsOf(op),
                            e.spans),
                op.getResult(), e);
 }
 
 static Error evaluate(model::GatedOp op, Evaluation &e) {
-  Gate function = op.getFunction() == model::GateFunction::SiLU
-                      ? Gate::SiLU
-                      : Gate::GeLUTanh;
-  return store(gated(function, e.matrix(op.getGate()), e.matrix(op.getUp())),
+  return store(gated(gateOf(op), e.matrix(op.getGate()), e.matrix(op.getUp())),
                op.getResult(), e);
 }
 

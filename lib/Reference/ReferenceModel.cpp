@@ -101,6 +101,8 @@ Error ReferenceModel::evaluate(int64_t first, int64_t last,
   for (int64_t i = first; i < last; ++i) {
     if (Error error = functions[i](ops[i], evaluation))
       return error;
+    if (evaluation.keepsValues)
+      continue;
     for (mlir::Value value : lastUses[i])
       evaluation.values.erase(value);
   }

@@ -8,6 +8,8 @@
 
 namespace picollm {
 
+class Spill;
+
 /// Tokens of the calibration texts. No text is empty.
 using TokenSequences = std::vector<std::vector<int32_t>>;
 
@@ -42,8 +44,6 @@ public:
   llvm::Error run(llvm::StringRef stage, MomentVisitor visit);
 
 private:
-  struct Stage;
-  class Spill;
   llvm::Error advance(size_t stage, Spill &from, Spill &to);
   llvm::Error runText(llvm::ArrayRef<int32_t> text, int64_t first, int64_t last,
                       Evaluation &evaluation);

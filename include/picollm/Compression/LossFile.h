@@ -1,11 +1,13 @@
 //===- LossFile.h - what calibration leaves for allocation ------*- C++ -*-===//
 //
 // A JSON file: {"stacks": [{"name", "columns", "width_columns", "rows": [...],
-// "order": [...], "losses": [panel][block][width]}], "head_moment": [...]}.
-// Widths are picollm::candidateWidths. Losses are squared output errors summed
-// over rows, see BitWidths.h. head_moment, columns x columns, is the second
-// moment of the head's input; it is kept because the head may be the embedding,
-// which is quantised before anything else runs.
+// "order": [...], "losses": [panel][block][width], "row_weights":
+// [panel][row]}], "embedding_moment": [...]}. Widths are
+// picollm::candidateWidths. Losses are squared output errors summed over rows,
+// weighed by row_weights, see BitWidths.h. embedding_moment, columns x columns,
+// is the second moment that goes with the row weights of the embedding
+// (lib/Compression/EmbeddingLoss.h), which is quantised before anything else
+// runs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +22,7 @@ namespace picollm {
 
 struct LossFile {
   std::vector<LossTable> tables;
-  std::vector<float> headMoment;
+  std::vector<float> embeddingMoment;
 
   /// Null where the file has no stack of that name.
   const LossTable *find(llvm::StringRef name) const;

@@ -16,7 +16,7 @@ inline constexpr std::array<int64_t, 10> candidateWidths = {0, 1, 2, 3, 4,
 
 /// What each block of columns of a stack would lose at each width, in units of
 /// the squared output error E[f_i (y_i - y'_i)^2] summed over rows, as error
-/// feedback leaves it; balanced panels in a unit of their own.
+/// feedback leaves it.
 struct LossTable {
   using Losses = std::array<double, candidateWidths.size()>;
 
@@ -27,6 +27,8 @@ struct LossTable {
   std::vector<uint32_t> order; ///< input columns by falling importance
   /// [panel][block of `order`], parallel to candidateWidths.
   std::vector<std::vector<Losses>> losses;
+  /// [panel][row], StackPanel::rowWeights.
+  std::vector<std::vector<float>> rowWeights;
 };
 
 /// Measures the losses of a stack on all its rows. Fails on invalid input and

@@ -16,8 +16,7 @@ struct StackPanel {
   std::string name; ///< for messages
   int64_t rows = 0;
   /// f_i, the Fisher information of output i: its weight in the loss. Finite,
-  /// not negative. Empty: unknown; the panel then weighs in proportion to its
-  /// size, see QuantizationOptions::balance.
+  /// not negative. Empty: 1 for every row.
   std::vector<float> rowWeights;
 };
 
@@ -66,11 +65,6 @@ struct QuantizationOptions {
   int64_t sampleRows = 4096;
   /// Stacks of up to this many bytes of floats are read once and kept.
   int64_t cacheBytes = int64_t(128) << 20;
-  /// Panels without row weights: sizes of outputs say nothing about what their
-  /// errors cost (unweighted, the model loses all sense at 3 bits, because
-  /// layers of small outputs get no bits). Scales their losses so that a weight
-  /// costs the same at 3 bits in every matrix.
-  bool balance = true;
   /// Least-squares fits of the scales for the chosen codes.
   bool refitScales = true;
 };

@@ -48,6 +48,8 @@ struct Evaluation {
   llvm::ArrayRef<Span> spans;
   LinearInputHook hook; ///< may be empty
   llvm::DenseMap<mlir::Value, RuntimeValue> values{};
+  /// Values stay after their last use, for gradients.
+  bool keepsValues = false;
 
   /// The value, which must hold a T.
   template <typename T> T &get(mlir::Value value) {

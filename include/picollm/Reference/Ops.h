@@ -59,12 +59,10 @@ Matrix linear(const Matrix &x, const Matrix &weight);
 /// need never be in memory as a whole; fails only where `weight` fails.
 llvm::Expected<Matrix> linear(const Matrix &x, int64_t rows, WeightRows weight);
 
-struct LinearGradient {
-  Matrix input;
-  Matrix weight;
-};
-LinearGradient linearVjp(const Matrix &x, const Matrix &weight,
-                         const Matrix &d);
+/// Gradient of x.
+Matrix linearInputVjp(const Matrix &weight, const Matrix &d);
+/// Gradient of the weight.
+Matrix linearWeightVjp(const Matrix &x, const Matrix &d);
 
 //===-- rotary
 //-------------------------------------------------------------===//

@@ -64,7 +64,8 @@ public:
   }
 
   /// Evaluates ops [first, last) on `evaluation`, which holds the values that
-  /// they use. A value is forgotten after its last use in the model.
+  /// they use. A value is forgotten after its last use in the model, unless
+  /// `evaluation` keeps values.
   llvm::Error evaluate(int64_t first, int64_t last, Evaluation &evaluation);
 
 private:

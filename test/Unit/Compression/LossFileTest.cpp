@@ -10,8 +10,9 @@ namespace {
 const char *small = R"({"stacks": [{"name": "a", "columns": 16,
   "width_columns": 8, "rows": [32],
   "order": [15,14,13,12,11,10,9,8,7,6,5,4,3,2,1,0],
-  "losses": [[[9,8,7,6,5,4,3,2,1,0], [9,7,5,3,2,1,0.5,0.2,0.1,0]]]}],
-  "head_moment": [1.5]})";
+  "losses": [[[9,8,7,6,5,4,3,2,1,0], [9,7,5,3,2,1,0.5,0.2,0.1,0]]],
+  "row_weights": [[]]}],
+  "embedding_moment": [1.5]})";
 
 /// The message; empty if the file with `to` in the place of `from` is read.
 std::string failure(const std::string &from, const std::string &to) {
@@ -33,13 +34,14 @@ TEST(LossFile, ReadsWhatCalibrationWrites) {
   EXPECT_EQ(file.find("a")->widthColumns, 8);
   EXPECT_EQ(file.find("a")->order[0], 15u);
   EXPECT_EQ(file.find("a")->losses[0][1][2], 5);
-  EXPECT_EQ(file.headMoment, std::vector<float>{1.5});
+  EXPECT_TRUE(file.find("a")->rowWeights[0].empty());
+  EXPECT_EQ(file.embeddingMoment, std::vector<float>{1.5});
 }
 
 TEST(LossFile, RefusesOtherText) {
   EXPECT_NE(failure("{\"stacks\"", "{").find("no file of losses"),
             std::string::npos);
-  EXPECT_NE(failure("\"head_moment\"", "\"x\"").find("no file of losses"),
+  EXPECT_NE(failure("\"embedding_moment\"", "\"x\"").find("no file of losses"),
             std::string::npos);
   EXPECT_NE(failure("[9,8,", "[\"9\",8,").find("no file of losses"),
             std::string::npos);
@@ -66,6 +68,9 @@ TEST(LossFile, RefusesSizesThatContradictEachOther) {
   for (const char *rows :
        {"[]", "[0]", "[-1]", "[1, 1]", "[4294967296]", "[1e300]", "[\"1\"]"})
     EXPECT_NE(failure("[32]", rows), "") << rows;
+  for (const char *weights : {"[]", "[[1, 2]]", "[[], []]"})
+    EXPECT_NE(failure("[[]]", weights).find("contradict"), std::string::npos)
+        << weights;
   for (const char *column : {"14", "16", "-1", "4294967311", "1e300"})
     EXPECT_NE(failure("[15,", std::string("[") + column + ","), "") << column;
 }

@@ -89,7 +89,8 @@ TEST(AllocateBits, SmallestAndLargestFilesArePossibleAndNothingBeyond) {
 TEST(AllocateBits, BudgetsThatAreNoSizesAreRefused) {
   auto weights = gaussianStack(128, {64});
   LossTable table = measure(*weights, correlatedInput(128));
-  for (double bits : {1e300, double(INFINITY), double(NAN), -1e300, -1.0, 0.0}) {
+  for (double bits :
+       {1e300, double(INFINITY), double(NAN), -1e300, -1.0, 0.0}) {
     auto allocation =
         allocateBits(table, FileBudget::ofBits(bits, 128 * 64, 4096));
     ASSERT_FALSE(bool(allocation)) << bits;
@@ -131,25 +132,6 @@ TEST(AllocateBits, MatrixThatMattersMoreGetsMore) {
       allocateBits(tables, FileBudget::ofBits(4.0, 2 * 128 * 128, 4096)));
   EXPECT_GT(matrixBytes(allocation.stacks[1].layout),
             1.3 * matrixBytes(allocation.stacks[0].layout));
-}
-
-TEST(AllocateBits, SizeOfOutputsIsNoReasonForBitsWithoutRowWeights) {
-  auto a = gaussianStack(128, {128, 64}, 1), b = gaussianStack(128, {128}, 1);
-  for (float &value : a->values[0])
-    value *= 1000.0f;
-  InputStatistics input = correlatedInput(128);
-  std::vector<LossTable> tables = {measure(*a, input), measure(*b, input)};
-  Allocation allocation = llvm::cantFail(
-      allocateBits(tables, FileBudget::ofBits(4.0, 128 * 320, 4096)));
-  auto tiles = [](const Panel &panel) {
-    return double(tileBytes(panel)) * double(storedRows(panel.rows)) /
-           double(tileRows * panel.rows);
-  };
-  double large = tiles(allocation.stacks[0].layout.panels[0]);
-  double small = tiles(allocation.stacks[0].layout.panels[1]);
-  double alone = tiles(allocation.stacks[1].layout.panels[0]);
-  EXPECT_NEAR(small / large, 1.0, 0.15);
-  EXPECT_NEAR(alone / large, 1.0, 0.15);
 }
 
 TEST(AllocateBits, WidthsFallAndEqualNeighboursAreOneSegment) {

@@ -1,0 +1,38 @@
+//===- FisherInformation.h - what an output's error costs -------*- C++ -*-===//
+
+#ifndef PICOLLM_CALIBRATION_FISHERINFORMATION_H
+#define PICOLLM_CALIBRATION_FISHERINFORMATION_H
+
+#include "picollm/Calibration/LayerwiseCalibration.h"
+
+namespace picollm {
+
+/// Fisher information of a model's activations: L is the negative
+/// log-likelihood, in nats and summed over a text, of next tokens drawn from
+/// the model's own predictions. To second order E[(d . dL/dy)^2] / 2 is then
+/// the Kullback-Leibler divergence that a change d of y causes (Martens, "New
+/// insights and perspectives on the natural gradient method", 2014, section
+/// 5).
+struct FisherInformation {
+  /// By weight: f_i = E[(dL/dy_i)^2] per token, of each row i of a linear or
+  /// logits op.
+  llvm::StringMap<std::vector<float>> outputs;
+  /// E[g g^T] with g = dL/d(embedding of a token).
+  SecondMoment embedding;
+  /// How often each token of the vocabulary was looked up.
+  std::vector<int64_t> tokenCounts;
+  /// The next token that was drawn for each token of each text.
+  TokenSequences drawn;
+};
+
+/// Runs forwards and then backwards, a part between two residual sums at a
+/// time, so that memory holds the activations of one text in one part and the
+/// weights of that part. `seed` decides the drawn tokens. Equal for every
+/// number of threads.
+llvm::Expected<FisherInformation>
+collectFisherInformation(ReferenceModel &model, const TokenSequences &texts,
+                         uint64_t seed = 1);
+
+} // namespace picollm
+
+#endif // PICOLLM_CALIBRATION_FISHERINFORMATION_H

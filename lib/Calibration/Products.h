@@ -1,0 +1,21 @@
+//===- Products.h - ops that multiply by a weight ---------------*- C++ -*-===//
+
+#ifndef PICOLLM_LIB_CALIBRATION_PRODUCTS_H
+#define PICOLLM_LIB_CALIBRATION_PRODUCTS_H
+
+#include "PicoLLM/Model/Model.h"
+
+namespace picollm {
+
+/// The weight of a linear or logits op; empty for another.
+inline llvm::StringRef weightOfProduct(mlir::Operation *op) {
+  if (auto linear = llvm::dyn_cast<model::LinearOp>(op))
+    return linear.getWeight();
+  if (auto logits = llvm::dyn_cast<model::LogitsOp>(op))
+    return logits.getWeight();
+  return {};
+}
+
+} // namespace picollm
+
+#endif // PICOLLM_LIB_CALIBRATION_PRODUCTS_H

@@ -1,0 +1,195 @@
+//===- FisherInformationTest.cpp - part by part against the whole ---------===//
+
+#include "picollm/Calibration/FisherInformation.h"
+#include "../Reference/TinyModel.h"
+#include "PicoLLM/Model/Model.h"
+#include "picollm/Reference/Gradients.h"
+#include "picollm/Support/Parallel.h"
+#include <cmath>
+#include <numeric>
+
+using namespace picollm;
+
+static const TokenSequences texts{{3, 17, 0, 39, 8, 8, 21}, {5, 6}, {1, 2, 3}};
+
+/// dL/d(logits) in the place of the logits: L = -log p(tokens[t]) summed.
+static void toGradient(Matrix &logits, llvm::ArrayRef<int32_t> tokens) {
+  for (int64_t t = 0; t < logits.rows; ++t) {
+    float *row = logits.row(t);
+    double sum = 0;
+    for (int64_t i = 0; i < logits.columns; ++i)
+      sum += std::exp(double(row[i]));
+    for (int64_t i = 0; i < logits.columns; ++i)
+      row[i] = float(std::exp(double(row[i])) / sum);
+    row[tokens[t]] -= 1;
+  }
+}
+
+/// One run of the whole model, backwards.
+static Gradients differentiateWhole(ReferenceModel &model,
+                                    llvm::ArrayRef<int32_t> text,
+                                    llvm::ArrayRef<int32_t> next,
+                                    OutputGradientHook hook,
+                                    Evaluation &evaluation, mlir::Value keep) {
+  std::vector<int32_t> positions(text.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  evaluation.keepsValues = true;
+  evaluation.values[model.tokensValue()] = text.vec();
+  evaluation.values[model.positionsValue()] = positions;
+  auto ops = model.operations();
+  EXPECT_FALSE(model.evaluate(0, ops.size(), evaluation));
+  Gradients gradients;
+  Matrix logits = evaluation.matrix(ops.back()->getResult(0));
+  toGradient(logits, next);
+  gradients.add(ops.back()->getResult(0), logits);
+  for (size_t i = ops.size(); i-- > 0;)
+    if (ops[i]->getResult(0) != keep)
+      EXPECT_FALSE(differentiate(ops[i], evaluation, gradients, hook));
+  return gradients;
+}
+
+TEST(FisherInformation, EqualsThatOfWholeRunsBackwards) {
+  for (bool tied : {true, false}) {
+    TinyLlama shape;
+    shape.tied = tied;
+    TinyModel tiny(shape);
+    auto model = tiny.interpreter();
+    auto fisher = expectValue(collectFisherInformation(*model, texts));
+    EXPECT_EQ(fisher.outputs.size(), 2u * 7 + 1);
+    EXPECT_EQ(fisher.tokenCounts[8], 2);
+    EXPECT_EQ(fisher.tokenCounts[4], 0);
+
+    llvm::StringMap<std::vector<double>> expected;
+    mlir::Value embedding = model->operations().front()->getResult(0);
+    SecondMoment moment(fisher.embedding.columns);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      Span span;
+      span.rows = texts[i].size();
+      Evaluation evaluation = model->startEvaluation(span);
+      auto hook = [&](mlir::Operation *op, const Matrix &d) {
+        if (llvm::isa<model::LogitsOp>(op))
+          return;
+        auto &sums =
+            expected[op->getAttrOfType<mlir::FlatSymbolRefAttr>("weight")
+                         .getValue()];
+        sums.resize(d.columns);
+        for (size_t j = 0; j < d.data.size(); ++j)
+          sums[j % d.columns] += double(d.data[j]) * d.data[j] / 12;
+      };
+      ASSERT_EQ(fisher.drawn[i].size(), texts[i].size());
+      moment.add(differentiateWhole(*model, texts[i], fisher.drawn[i], hook,
+                                    evaluation, embedding)
+                     .take(embedding));
+    }
+    moment.finish();
+    for (auto &entry : expected) {
+      SCOPED_TRACE(entry.first().str());
+      const std::vector<float> &f = fisher.outputs[entry.first()];
+      ASSERT_EQ(f.size(), entry.second.size());
+      double largest =
+          *std::max_element(entry.second.begin(), entry.second.end());
+      EXPECT_GT(largest, 0);
+      for (size_t i = 0; i < f.size(); ++i)
+        ASSERT_NEAR(f[i], entry.second[i], 1e-4 * largest);
+    }
+    for (size_t i = 0; i < moment.values.size(); ++i)
+      ASSERT_NEAR(fisher.embedding.values[i], moment.values[i],
+                  1e-4 * std::fabs(moment.values[0]) + 1e-6);
+  }
+}
+
+/// p (1 - p), whatever was drawn.
+TEST(FisherInformation, OfTheHeadNeedsNoDrawing) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  auto fisher = expectValue(collectFisherInformation(*model, texts));
+  std::vector<double> expected(model->vocabulary());
+  for (const std::vector<int32_t> &text : texts) {
+    Matrix p = expectValue(model->logits(text));
+    std::vector<int32_t> next(text.size());
+    toGradient(p, next); // p, but for token 0
+    for (int64_t t = 0; t < p.rows; ++t)
+      for (int64_t i = 0; i < p.columns; ++i) {
+        double probability = p.row(t)[i] + (i == 0);
+        expected[i] += probability * (1 - probability) / 12;
+      }
+  }
+  auto op = llvm::cast<model::LogitsOp>(model->operations().back());
+  const std::vector<float> &f = fisher.outputs[op.getWeight()];
+  ASSERT_EQ(f.size(), expected.size());
+  for (size_t i = 0; i < f.size(); ++i)
+    ASSERT_NEAR(f[i], expected[i], 1e-5) << i;
+}
+
+TEST(FisherInformation, DoesNotDependOnThreads) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  setThreadCount(1);
+  auto one = expectValue(collectFisherInformation(*model, texts));
+  setThreadCount(3);
+  auto three = expectValue(collectFisherInformation(*model, texts));
+  setThreadCount(0);
+  EXPECT_EQ(one.drawn, three.drawn);
+  EXPECT_EQ(one.embedding.values, three.embedding.values);
+  for (auto &entry : one.outputs)
+    EXPECT_EQ(entry.second, three.outputs[entry.first()]);
+}
+
+/// The gradient of a weight, d^T x, against finite differences of the cost.
+TEST(Gradients, OfWeightsEqualDifferenceQuotients) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  const std::vector<int32_t> text{3, 17, 0, 39}, next{8, 8, 21, 2};
+  llvm::StringMap<Matrix> inputs, gradients;
+  auto nameOf = [](mlir::Operation *op) {
+    return op->getAttrOfType<mlir::FlatSymbolRefAttr>("weight").getValue();
+  };
+  model->setLinearInputHook(
+      [&](mlir::Operation *op, const Matrix &x) { inputs[nameOf(op)] = x; });
+  Span span;
+  span.rows = text.size();
+  Evaluation evaluation = model->startEvaluation(span);
+  differentiateWhole(*model, text, next,
+                     [&](mlir::Operation *op, const Matrix &d) {
+                       if (llvm::isa<model::LinearOp>(op))
+                         gradients[nameOf(op)] =
+                             linearWeightVjp(inputs[nameOf(op)], d);
+                     },
+                     evaluation, {});
+  model->setLinearInputHook({});
+  ASSERT_EQ(gradients.size(), 14u);
+
+  auto cost = [&] {
+    Matrix logits = expectValue(model->logits(text));
+    double sum = 0;
+    for (int64_t t = 0; t < logits.rows; ++t) {
+      double all = 0;
+      for (int64_t i = 0; i < logits.columns; ++i)
+        all += std::exp(double(logits.row(t)[i]));
+      sum += std::log(all) - logits.row(t)[next[t]];
+    }
+    return sum;
+  };
+  for (auto &entry : gradients) {
+    SCOPED_TRACE(entry.first().str());
+    const Matrix &g = entry.second;
+    auto weight = expectValue(model->weights().get(entry.first()));
+    // Along the gradient: where rounding hides least.
+    double square = 0, largest = 0;
+    for (float value : g.data) {
+      square += double(value) * value;
+      largest = std::max<double>(largest, std::fabs(value));
+    }
+    ASSERT_GT(largest, 0);
+    auto costAt = [&](double h) {
+      std::vector<float> moved = weight->data;
+      for (size_t i = 0; i < moved.size(); ++i)
+        moved[i] += float(h / std::sqrt(square) * g.data[i]);
+      EXPECT_FALSE(model->weights().replace(entry.first(), std::move(moved)));
+      return cost();
+    };
+    double slope = (costAt(0.02) - costAt(-0.02)) / 0.04;
+    model->weights().restore(entry.first());
+    EXPECT_NEAR(slope, std::sqrt(square), 0.03 * std::sqrt(square) + 2e-4);
+  }
+}

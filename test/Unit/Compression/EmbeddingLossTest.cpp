@@ -1,0 +1,63 @@
+//===- EmbeddingLossTest.cpp - what errors of an embedding cost -----------===//
+
+#include "EmbeddingLoss.h"
+#include <gtest/gtest.h>
+#include <numeric>
+
+using namespace picollm;
+
+namespace {
+
+/// Four tokens of two columns: seen 5, 1, 2 times and never.
+FisherInformation information() {
+  FisherInformation fisher;
+  fisher.embedding = SecondMoment(2);
+  fisher.embedding.values = {3, 1, 1, 2};
+  fisher.tokenCounts = {5, 1, 2, 0};
+  return fisher;
+}
+
+} // namespace
+
+TEST(EmbeddingLoss, OfLookUpsIsTheirShareTimesTheMomentOfTheGradient) {
+  EmbeddingLoss loss = lossOfEmbedding(information(), nullptr, nullptr);
+  EXPECT_EQ(loss.statistics.moment, (std::vector<float>{3, 1, 1, 2}));
+  // One of 8 tokens was seen once: so likely is a token never seen.
+  const std::vector<float> expected = {5.0f / 8 * 7 / 8, 1.0f / 8 * 7 / 8,
+                                       2.0f / 8 * 7 / 8, 1.0f / 8};
+  ASSERT_EQ(loss.rowWeights.size(), expected.size());
+  for (size_t v = 0; v < expected.size(); ++v)
+    EXPECT_FLOAT_EQ(loss.rowWeights[v], expected[v]) << v;
+}
+
+TEST(EmbeddingLoss, IsExactWhereHeadAndLookUpHaveOneMoment) {
+  FisherInformation fisher = information();
+  SecondMoment head = fisher.embedding;
+  const std::vector<float> f = {0.5f, 0.25f, 0.0625f, 0.01f};
+  EmbeddingLoss alone = lossOfEmbedding(fisher, nullptr, nullptr);
+  EmbeddingLoss both = lossOfEmbedding(fisher, &head, &f);
+  for (size_t v = 0; v < f.size(); ++v)
+    for (size_t i = 0; i < 4; ++i)
+      EXPECT_NEAR(both.rowWeights[v] * both.statistics.moment[i],
+                  (f[v] + alone.rowWeights[v]) * head.values[i], 1e-6)
+          << v << ' ' << i;
+}
+
+TEST(EmbeddingLoss, KeepsTheSumOverRowsAndTheTraceOfEachRow) {
+  FisherInformation fisher = information();
+  SecondMoment head(2);
+  head.values = {1, -0.5f, -0.5f, 40};
+  const std::vector<float> f = {0.5f, 0.25f, 0.0625f, 0.01f};
+  EmbeddingLoss alone = lossOfEmbedding(fisher, nullptr, nullptr);
+  EmbeddingLoss both = lossOfEmbedding(fisher, &head, &f);
+  const std::vector<float> &m = both.statistics.moment;
+  const double sum = std::accumulate(f.begin(), f.end(), 0.0);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(m[i], fisher.embedding.values[i] + sum * head.values[i], 1e-5);
+  EXPECT_NEAR(
+      std::accumulate(both.rowWeights.begin(), both.rowWeights.end(), 0.0), 1,
+      1e-6);
+  for (size_t v = 0; v < f.size(); ++v)
+    EXPECT_NEAR(both.rowWeights[v] * (m[0] + m[3]),
+                alone.rowWeights[v] * 5 + f[v] * 41, 1e-5);
+}
