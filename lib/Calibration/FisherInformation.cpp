@@ -335,6 +335,13 @@ Expected<FisherInformation> FisherPass::run() {
       f.push_back(float(sum / double(total)));
   }
   result.embedding.finish();
+  // From the result of the look-up to the row that was looked up.
+  if (auto op = parts.front().input.getDefiningOp<model::EmbeddingOp>();
+      op && op.getScale()) {
+    const double scale = op.getScale()->convertToDouble();
+    for (float &value : result.embedding.values)
+      value *= float(scale * scale);
+  }
   return std::move(result);
 }
 

@@ -131,26 +131,44 @@ model::RotationAttr ModelAssembler::rotation() {
       factors.clear();
       break;
     }
+  return rotation(model.rotary, factors);
+}
+
+model::RotationAttr ModelAssembler::rotation(const RotaryDescription &rotary) {
+  return rotation(rotary, rotary.factors);
+}
+
+model::RotationAttr ModelAssembler::rotation(const RotaryDescription &rotary,
+                                             llvm::ArrayRef<float> factors) {
   return model::RotationAttr::get(
       builder.getContext(),
-      builder.getDenseF64ArrayAttr(rotaryFrequencies(model.rotary, factors)),
-      builder.getF64FloatAttr(rotaryScale(model.rotary)));
+      builder.getDenseF64ArrayAttr(rotaryFrequencies(rotary, factors)),
+      builder.getF64FloatAttr(rotaryScale(rotary)));
 }
 
 //===-- Ops
 //-----------------------------------------------------------------===//
 
-Value ModelAssembler::embedding(StringRef weight) {
+Value ModelAssembler::embedding(StringRef weight, std::optional<double> scale) {
   auto symbol = matrix(weight, model.vocabulary, model.embedding);
   return model::EmbeddingOp::create(
-      builder, location, activation(model.embedding), symbol, tokens());
+      builder, location, activation(model.embedding), symbol, tokens(),
+      scale ? builder.getF64FloatAttr(*scale) : FloatAttr());
 }
 
 Value ModelAssembler::rmsNorm(Value input, StringRef weight) {
   auto symbol = vector(weight, columnsOf(input));
+  return model::RMSNormOp::create(
+      builder, location, input.getType(), input, symbol,
+      builder.getF64FloatAttr(model.normEpsilon), /*heads=*/IntegerAttr());
+}
+
+Value ModelAssembler::headNorm(Value input, StringRef weight, int64_t heads) {
+  auto symbol = vector(weight, columnsOf(input) / heads);
   return model::RMSNormOp::create(builder, location, input.getType(), input,
                                   symbol,
-                                  builder.getF64FloatAttr(model.normEpsilon));
+                                  builder.getF64FloatAttr(model.normEpsilon),
+                                  builder.getI64IntegerAttr(heads));
 }
 
 Value ModelAssembler::linear(Value input, StringRef weight, int64_t rows,
@@ -168,14 +186,15 @@ Value ModelAssembler::rotary(Value input, model::RotationAttr rotation,
 }
 
 Value ModelAssembler::attention(Value query, Value key, Value value,
-                                int64_t layer) {
+                                int64_t layer, int64_t window) {
   double scale = model.attentionScale != 0
                      ? model.attentionScale
                      : 1 / std::sqrt(double(model.headSize));
   return model::AttentionOp::create(
       builder, location, query.getType(), query, key, value, positions(),
       builder.getI64IntegerAttr(layer), builder.getI64IntegerAttr(model.heads),
-      builder.getI64IntegerAttr(model.kvHeads), builder.getF64FloatAttr(scale));
+      builder.getI64IntegerAttr(model.kvHeads), builder.getF64FloatAttr(scale),
+      window ? builder.getI64IntegerAttr(window) : IntegerAttr());
 }
 
 Value ModelAssembler::gated(model::GateFunction function, Value gate,

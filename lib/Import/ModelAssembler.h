@@ -37,17 +37,24 @@ public:
   /// The angles of the model's rotary embeddings; the file's tensor
   /// "rope_freqs.weight" is applied where there is one.
   model::RotationAttr rotation();
+  /// Those of others, by their description alone.
+  model::RotationAttr rotation(const RotaryDescription &rotary);
 
   // One op each; `weight` names a tensor of the file.
-  mlir::Value embedding(llvm::StringRef weight);
+  mlir::Value embedding(llvm::StringRef weight,
+                        std::optional<double> scale = {});
   mlir::Value rmsNorm(mlir::Value input, llvm::StringRef weight);
+  /// Of each of `heads` heads by itself.
+  mlir::Value headNorm(mlir::Value input, llvm::StringRef weight,
+                       int64_t heads);
   /// Of `rows` outputs.
   mlir::Value linear(mlir::Value input, llvm::StringRef weight, int64_t rows,
                      int64_t interleavedHeads = 0);
   mlir::Value rotary(mlir::Value input, model::RotationAttr rotation,
                      int64_t heads);
+  /// `window`: positions that a query attends to; 0: all before it.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value,
-                        int64_t layer);
+                        int64_t layer, int64_t window = 0);
   mlir::Value gated(model::GateFunction function, mlir::Value gate,
                     mlir::Value up);
   mlir::Value add(mlir::Value lhs, mlir::Value rhs);
@@ -66,6 +73,8 @@ private:
   mlir::FlatSymbolRefAttr declare(llvm::StringRef name, int64_t rows,
                                   int64_t columns, int64_t interleavedHeads,
                                   bool isVector);
+  model::RotationAttr rotation(const RotaryDescription &rotary,
+                               llvm::ArrayRef<float> factors);
   void checkUnusedTensors();
   mlir::RankedTensorType activation(int64_t columns);
   int64_t columnsOf(mlir::Value value);

@@ -53,18 +53,19 @@ void LayerCache::append(const float *key, const float *value, int64_t count,
   appendTo(values, value);
 }
 
-/// In place: softmax of row[0 .. length), zeros up to `width`.
-static void softmax(float *row, int64_t length, int64_t width) {
-  float top = *std::max_element(row, row + length);
+/// In place: softmax of row[begin .. end), zeros before it and up to `width`.
+static void softmax(float *row, int64_t begin, int64_t end, int64_t width) {
+  float top = *std::max_element(row + begin, row + end);
   double sum = 0;
-  for (int64_t p = 0; p < length; ++p) {
+  for (int64_t p = begin; p < end; ++p) {
     row[p] = std::exp(row[p] - top);
     sum += row[p];
   }
   float inverse = 1 / sum;
-  for (int64_t p = 0; p < length; ++p)
+  for (int64_t p = begin; p < end; ++p)
     row[p] *= inverse;
-  std::fill(row + length, row + width, 0.0f);
+  std::fill(row, row + begin, 0.0f);
+  std::fill(row + end, row + width, 0.0f);
 }
 
 /// Probabilities of `count` queries of one head, the first at `position`:
@@ -76,8 +77,11 @@ static void probabilities(const float *query, int64_t queryStride,
   int64_t width = position + count;
   multiply(count, width, shape.headSize, shape.scale, {query, queryStride},
            {key, keyStride, /*transposed=*/true}, 0, scores, width);
-  for (int64_t i = 0; i < count; ++i)
-    softmax(scores + i * width, position + i + 1, width);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t end = position + i + 1;
+    int64_t begin = shape.window ? std::max<int64_t>(0, end - shape.window) : 0;
+    softmax(scores + i * width, begin, end, width);
+  }
 }
 
 static void attendTile(const AttentionSpan &span, const AttentionHeads &shape,

@@ -33,7 +33,13 @@ Matrix picollm::embeddingVjp(int64_t rows, llvm::ArrayRef<int32_t> tokens,
   return gradient;
 }
 
-/// 1 / sqrt(mean(x^2) + epsilon) of one row; the sum in double.
+Matrix picollm::scaled(Matrix x, double scale) {
+  for (float &value : x.data)
+    value *= float(scale);
+  return x;
+}
+
+/// 1 / sqrt(mean(x^2) + epsilon) of one row or head; the sum in double.
 static float inverseRMS(const float *x, int64_t columns, double epsilon) {
   double squares = 0;
   for (int64_t j = 0; j < columns; ++j)
@@ -44,12 +50,13 @@ static float inverseRMS(const float *x, int64_t columns, double epsilon) {
 Matrix picollm::rmsNorm(const Matrix &x, llvm::ArrayRef<float> weight,
                         double epsilon) {
   Matrix result(x.rows, x.columns);
+  int64_t size = weight.size();
   forRowRuns(x, [&](int64_t first, int64_t last) {
-    for (int64_t t = first; t < last; ++t) {
-      const float *in = x.row(t);
-      float *out = result.row(t);
-      float s = inverseRMS(in, x.columns, epsilon);
-      for (int64_t j = 0; j < x.columns; ++j)
+    for (int64_t i = first * x.columns; i < last * x.columns; i += size) {
+      const float *in = x.data.data() + i;
+      float *out = result.data.data() + i;
+      float s = inverseRMS(in, size, epsilon);
+      for (int64_t j = 0; j < size; ++j)
         out[j] = in[j] * s * weight[j];
     }
   });
@@ -59,21 +66,22 @@ Matrix picollm::rmsNorm(const Matrix &x, llvm::ArrayRef<float> weight,
 RMSNormGradient picollm::rmsNormVjp(const Matrix &x,
                                     llvm::ArrayRef<float> weight,
                                     double epsilon, const Matrix &d) {
-  // With s = 1 / sqrt(mean(x^2) + epsilon), ds/dx_j = -s^3 x_j / columns:
-  // dL/dx_j = s w_j d_j - s^3 x_j / columns * sum_k d_k w_k x_k.
-  RMSNormGradient gradient{Matrix(x.rows, x.columns),
-                           std::vector<float>(x.columns)};
-  for (int64_t t = 0; t < x.rows; ++t) {
-    const float *in = x.row(t), *dt = d.row(t);
-    float s = inverseRMS(in, x.columns, epsilon);
+  // With s = 1 / sqrt(mean(x^2) + epsilon), ds/dx_j = -s^3 x_j / size:
+  // dL/dx_j = s w_j d_j - s^3 x_j / size * sum_k d_k w_k x_k.
+  int64_t size = weight.size();
+  RMSNormGradient gradient{Matrix(x.rows, x.columns), std::vector<float>(size)};
+  for (int64_t i = 0; i < x.rows * x.columns; i += size) {
+    const float *in = x.data.data() + i, *dt = d.data.data() + i;
+    float *out = gradient.input.data.data() + i;
+    float s = inverseRMS(in, size, epsilon);
     double dot = 0;
-    for (int64_t j = 0; j < x.columns; ++j) {
+    for (int64_t j = 0; j < size; ++j) {
       dot += double(dt[j]) * weight[j] * in[j];
       gradient.weight[j] += dt[j] * in[j] * s;
     }
-    float shift = double(s) * s * s * dot / x.columns;
-    for (int64_t j = 0; j < x.columns; ++j)
-      gradient.input.row(t)[j] = s * weight[j] * dt[j] - shift * in[j];
+    float shift = double(s) * s * s * dot / size;
+    for (int64_t j = 0; j < size; ++j)
+      out[j] = s * weight[j] * dt[j] - shift * in[j];
   }
   return gradient;
 }

@@ -12,8 +12,11 @@ static Error evaluate(layout::EmbeddingOp op, Evaluation &e) {
   Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
   if (!weight)
     return weight.takeError();
-  e.values[op.getResult()] =
+  Matrix rows =
       packedEmbedding(**weight, e.get<std::vector<int32_t>>(op.getTokens()));
+  if (op.getScale())
+    rows = scaled(std::move(rows), op.getScale()->convertToDouble());
+  e.values[op.getResult()] = std::move(rows);
   return Error::success();
 }
 

@@ -16,9 +16,11 @@ static Error store(Expected<Matrix> result, mlir::Value value,
 }
 
 static Error evaluate(model::EmbeddingOp op, Evaluation &e) {
-  return store(e.weights.embedding(op.getWeight(),
-                                   e.get<std::vector<int32_t>>(op.getTokens())),
-               op.getResult(), e);
+  Expected<Matrix> rows = e.weights.embedding(
+      op.getWeight(), e.get<std::vector<int32_t>>(op.getTokens()));
+  if (rows && op.getScale())
+    *rows = scaled(std::move(*rows), op.getScale()->convertToDouble());
+  return store(std::move(rows), op.getResult(), e);
 }
 
 static Error evaluate(model::RMSNormOp op, Evaluation &e) {

@@ -12,7 +12,8 @@ inline AttentionHeads headsOf(model::AttentionOp op) {
   int64_t columns =
       llvm::cast<mlir::ShapedType>(op.getQuery().getType()).getDimSize(1);
   return {int64_t(op.getHeads()), int64_t(op.getKvHeads()),
-          columns / int64_t(op.getHeads()), op.getScale().convertToDouble()};
+          columns / int64_t(op.getHeads()), op.getScale().convertToDouble(),
+          int64_t(op.getWindow().value_or(0))};
 }
 
 inline Gate gateOf(model::GatedOp op) {

@@ -23,8 +23,30 @@ static Error evaluate(step::EmbeddingOp op, Evaluation &e) {
   Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
   if (!weight)
     return weight.takeError();
-  e.values[op.getOutput()] =
+  Matrix rows =
       packedEmbedding(**weight, e.get<std::vector<int32_t>>(op.getTokens()));
+  if (op.getScale())
+    rows = scaled(std::move(rows), op.getScale()->convertToDouble());
+  e.values[op.getOutput()] = std::move(rows);
+  return Error::success();
+}
+
+/// x, normalised head by head where the vector `norm` is shorter than its rows.
+static Expected<Matrix> normalise(const Matrix &x, llvm::StringRef norm,
+                                  llvm::APFloat epsilon, Evaluation &e) {
+  Expected<std::shared_ptr<const Matrix>> weight = e.weights.get(norm);
+  if (!weight)
+    return weight.takeError();
+  return rmsNorm(x, (*weight)->data, epsilon.convertToDouble());
+}
+
+static Error evaluate(step::AddNormOp op, Evaluation &e) {
+  Expected<Matrix> normed =
+      normalise(e.matrix(op.getInput()), op.getNorm(), op.getEpsilon(), e);
+  if (!normed)
+    return normed.takeError();
+  Matrix sum = add(e.matrix(op.getOutput()), *normed);
+  e.values[op.getOutput()] = std::move(sum);
   return Error::success();
 }
 
@@ -36,10 +58,11 @@ static Error evaluate(step::EncodeOp op, Evaluation &e) {
   if (op.getWanted())
     input = wantedRows(input, e.spans);
   if (op.getNorm()) {
-    Expected<std::shared_ptr<const Matrix>> norm = e.weights.get(*op.getNorm());
-    if (!norm)
-      return norm.takeError();
-    input = rmsNorm(input, (*norm)->data, op.getEpsilon()->convertToDouble());
+    Expected<Matrix> normed =
+        normalise(input, *op.getNorm(), *op.getEpsilon(), e);
+    if (!normed)
+      return normed.takeError();
+    input = std::move(*normed);
   }
   e.values[op.getOutput()] = encodeRows(**weight, input);
   return Error::success();
@@ -121,12 +144,24 @@ static void rotate(Matrix &x, const Matrix &angles, int64_t heads) {
 static Error evaluate(step::AttentionOp op, Evaluation &e) {
   Matrix query = e.matrix(op.getQuery()), key = e.matrix(op.getKey());
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
+  if (op.getEpsilon()) {
+    Expected<Matrix> q =
+        normalise(query, *op.getQueryNorm(), *op.getEpsilon(), e);
+    if (!q)
+      return q.takeError();
+    Expected<Matrix> k = normalise(key, *op.getKeyNorm(), *op.getEpsilon(), e);
+    if (!k)
+      return k.takeError();
+    query = std::move(*q);
+    key = std::move(*k);
+  }
   if (op.getAngles()) {
     rotate(query, e.matrix(op.getAngles()), heads);
     rotate(key, e.matrix(op.getAngles()), kvHeads);
   }
   AttentionHeads shape{heads, kvHeads, query.columns / heads,
-                       op.getScale().convertToDouble()};
+                       op.getScale().convertToDouble(),
+                       int64_t(op.getWindow().value_or(0))};
   Matrix result = attendSpans(query, key, e.matrix(op.getValue()),
                               op.getLayer(), shape, e.spans);
   e.values[op.getOutput()] = std::move(result);
@@ -143,6 +178,7 @@ void picollm::addStepLevel(EvaluationTable &table) {
   enter<step::BufferOp>(table);
   enter<step::BarrierOp>(table);
   enter<step::EmbeddingOp>(table);
+  enter<step::AddNormOp>(table);
   enter<step::EncodeOp>(table);
   enter<step::LinearOp>(table);
   enter<step::RotationOp>(table);

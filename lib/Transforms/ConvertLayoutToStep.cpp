@@ -1,9 +1,9 @@
 //===- ConvertLayoutToStep.cpp - @forward as a step on buffers ------------===//
 //
 // Ops are visited in order. Those that compute (embedding, encode, linear,
-// attention) look backwards for what they absorb (norm, wanted, rotary) and
-// forwards for what takes their result (add, gated); whatever is absorbed by
-// nobody has no buffer, and whoever needs its value refuses.
+// attention, add of a norm) look backwards for what they absorb (norm, wanted,
+// rotary) and forwards for what takes their result (add, gated); whatever is
+// absorbed by nobody has no buffer, and whoever needs its value refuses.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,10 +41,12 @@ private:
   LogicalResult emitEncode(layout::EncodeOp op);
   LogicalResult emitLinear(layout::LinearOp op);
   LogicalResult emitAttention(model::AttentionOp op);
+  LogicalResult emitAdd(model::AddOp op);
   LogicalResult finish(func::ReturnOp op);
 
   bool emitResidual(layout::LinearOp op);
   bool emitGated(layout::LinearOp op);
+  bool emitAddNorm(model::AddOp op);
   void createLinear(layout::LinearOp op, Epilogue epilogue, bool wanted,
                     ValueRange outputs);
 
@@ -53,6 +55,8 @@ private:
   FailureOr<Value> bufferOf(Operation *reader, Value value);
   FailureOr<Value> anglesOf(model::AttentionOp op, model::RotaryOp query,
                             model::RotaryOp key);
+  LogicalResult checkNorms(model::AttentionOp op, model::RMSNormOp query,
+                           model::RMSNormOp key);
 
   func::FuncOp forward;
   OpBuilder builder;
@@ -70,6 +74,34 @@ private:
 template <typename OpTy> OpTy onlyUser(Value value) {
   return value.hasOneUse() ? dyn_cast<OpTy>(*value.getUsers().begin()) : OpTy();
 }
+
+/// True for a norm of whole rows, which is not one of heads.
+bool isOfRows(model::RMSNormOp norm) {
+  return norm.getHeads().value_or(1) == 1;
+}
+
+/// A query or key and what attention absorbs of its making, last op first.
+struct AttentionOperand {
+  explicit AttentionOperand(Value value) : source(value) {
+    rotary = take<model::RotaryOp>();
+    norm = take<model::RMSNormOp>();
+  }
+
+  Value source; ///< which has a buffer
+  model::RotaryOp rotary;
+  model::RMSNormOp norm;
+  bool hasOneReader = true; ///< of every value on the way
+
+private:
+  template <typename OpTy> OpTy take() {
+    auto op = source.getDefiningOp<OpTy>();
+    if (op) {
+      source = op.getInput();
+      hasOneReader &= op->hasOneUse() && source.hasOneUse();
+    }
+    return op;
+  }
+};
 
 /// True if `value`, directly or through ops that others absorb, is read by an
 /// op after `op` other than `sum`.
@@ -125,7 +157,8 @@ LogicalResult StepEmitter::emitEmbedding(layout::EmbeddingOp op) {
                           "step, the first argument of @forward");
   Value output = createFloats(op.getResult());
   step::EmbeddingOp::create(builder, op.getLoc(), op.getWeight(),
-                            program.getBody().getArgument(0), output);
+                            program.getBody().getArgument(0), op.getScaleAttr(),
+                            output);
   return success();
 }
 
@@ -139,7 +172,7 @@ LogicalResult StepEmitter::emitEncode(layout::EncodeOp op) {
       wanted = true;
       input = wantedOp.getInput();
     } else if (auto normOp = input.getDefiningOp<model::RMSNormOp>();
-               normOp && !norm) {
+               normOp && !norm && isOfRows(normOp)) {
       norm = normOp;
       input = normOp.getInput();
     } else {
@@ -255,28 +288,74 @@ FailureOr<Value> StepEmitter::anglesOf(model::AttentionOp op,
   return buffer;
 }
 
+LogicalResult StepEmitter::checkNorms(model::AttentionOp op,
+                                      model::RMSNormOp query,
+                                      model::RMSNormOp key) {
+  if (!query && !key)
+    return success();
+  if (!query || !key || query.getEpsilon() != key.getEpsilon() ||
+      query.getHeads().value_or(1) != op.getHeads() ||
+      key.getHeads().value_or(1) != op.getKvHeads())
+    return op.emitOpError("needs query and key normalised head by head with "
+                          "one epsilon, or neither");
+  return success();
+}
+
 LogicalResult StepEmitter::emitAttention(model::AttentionOp op) {
   if (op.getPositions() != forward.getArgument(1))
     return op.emitOpError("has other positions than those of the step, the "
                           "second argument of @forward");
-  auto query = op.getQuery().getDefiningOp<model::RotaryOp>();
-  auto key = op.getKey().getDefiningOp<model::RotaryOp>();
-  // The step rotates the query where it lies.
-  if (query && !(query->hasOneUse() && query.getInput().hasOneUse()))
+  AttentionOperand query(op.getQuery()), key(op.getKey());
+  // The step changes the query where it lies.
+  if (!query.hasOneReader)
     return op.emitOpError("rotates a query that something else reads too");
-  FailureOr<Value> rotation = anglesOf(op, query, key);
-  if (failed(rotation))
+  FailureOr<Value> rotation = anglesOf(op, query.rotary, key.rotary);
+  if (failed(rotation) || failed(checkNorms(op, query.norm, key.norm)))
     return failure();
-  FailureOr<Value> q = bufferOf(op, query ? query.getInput() : op.getQuery());
-  FailureOr<Value> k = bufferOf(op, key ? key.getInput() : op.getKey());
+  FailureOr<Value> q = bufferOf(op, query.source);
+  FailureOr<Value> k = bufferOf(op, key.source);
   FailureOr<Value> v = bufferOf(op, op.getValue());
   if (failed(q) || failed(k) || failed(v))
     return failure();
   Value output = createFloats(op.getResult());
-  step::AttentionOp::create(builder, op.getLoc(), *q, *k, *v, *rotation,
-                            op.getLayerAttr(), op.getHeadsAttr(),
-                            op.getKvHeadsAttr(), op.getScaleAttr(), output);
+  auto nameOf = [](model::RMSNormOp norm) {
+    return norm ? norm.getWeightAttr() : FlatSymbolRefAttr();
+  };
+  step::AttentionOp::create(
+      builder, op.getLoc(), *q, *k, *v, *rotation, nameOf(query.norm),
+      nameOf(key.norm), query.norm ? query.norm.getEpsilonAttr() : FloatAttr(),
+      op.getLayerAttr(), op.getHeadsAttr(), op.getKvHeadsAttr(),
+      op.getScaleAttr(), op.getWindowAttr(), output);
   return success();
+}
+
+/// A norm added to a value that nobody reads any more: adds to its buffer.
+bool StepEmitter::emitAddNorm(model::AddOp op) {
+  for (auto [operand, other] : {std::pair(op.getLhs(), op.getRhs()),
+                                std::pair(op.getRhs(), op.getLhs())}) {
+    auto norm = operand.getDefiningOp<model::RMSNormOp>();
+    if (!norm || !norm->hasOneUse() || !isOfRows(norm))
+      continue;
+    Value input = buffers.lookup(norm.getInput());
+    Value residual = buffers.lookup(other);
+    if (!input || !residual || input == residual || isReadAfter(other, op, op))
+      continue;
+    step::AddNormOp::create(builder, op.getLoc(), input, norm.getWeightAttr(),
+                            norm.getEpsilonAttr(), residual);
+    buffers[op.getResult()] = residual;
+    return true;
+  }
+  return false;
+}
+
+LogicalResult StepEmitter::emitAdd(model::AddOp op) {
+  if (absorbed.contains(op) || emitAddNorm(op))
+    return success();
+  return op.emitOpError(
+      "has no form on the step level: expected the only use of the one "
+      "result of a picollm_layout.linear, or of a picollm.rms_norm of a value "
+      "in memory, and, as the other operand, a value in memory that nothing "
+      "reads after that");
 }
 
 LogicalResult StepEmitter::finish(func::ReturnOp op) {
@@ -296,14 +375,7 @@ LogicalResult StepEmitter::emitOp(Operation &op) {
       // Absorbed by who reads them.
       .Case<model::RMSNormOp, model::WantedOp, model::RotaryOp>(
           [](Operation *) { return success(); })
-      .Case([&](model::AddOp op) -> LogicalResult {
-        if (absorbed.contains(op))
-          return success();
-        return op.emitOpError(
-            "has no form on the step level: expected the only use of the one "
-            "result of a picollm_layout.linear and, as the other operand, a "
-            "value in memory that nothing reads after that linear");
-      })
+      .Case([&](model::AddOp op) { return emitAdd(op); })
       .Case([&](model::GatedOp op) -> LogicalResult {
         if (absorbed.contains(op))
           return success();

@@ -105,7 +105,7 @@ LogicalResult ConvertModelToLayout::convertEmbedding(model::EmbeddingOp op) {
   OpBuilder builder(op);
   auto packedOp = layout::EmbeddingOp::create(
       builder, op.getLoc(), op.getResult().getType(), matrix.getSymName(),
-      op.getTokens());
+      op.getTokens(), op.getScaleAttr());
   op.replaceAllUsesWith(packedOp.getResult());
   op.erase();
   return success();

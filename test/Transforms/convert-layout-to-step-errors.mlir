@@ -8,7 +8,7 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
   %e = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
   %y = picollm_layout.linear %e, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
-  // expected-error @below {{expected the only use of the one result of a picollm_layout.linear and, as the other operand, a value in memory that nothing reads after that linear}}
+  // expected-error @below {{expected the only use of the one result of a picollm_layout.linear, or of a picollm.rms_norm of a value in memory, and, as the other operand, a value in memory that nothing reads after that}}
   %s = picollm.add %x, %y : tensor<?x16xf32>
   %n = picollm.rms_norm %x, @norm epsilon 0.0 : tensor<?x16xf32>
   %e2 = picollm_layout.encode %n for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
@@ -253,6 +253,62 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %at = picollm.attention %r0, %r1, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %at1 = picollm.attention %r0, %r1, %qk#1, %p layer 1 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at1 : tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  return %l : tensor<?x16xf32>
+}
+
+// -----
+
+// A key that is normalised as a row, not head by head.
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+picollm.weight @q : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+picollm.weight @k : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
+  %x = picollm_layout.embedding @m(%t) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %qn = picollm.rms_norm %qk#0, @q epsilon 1.0e-06 heads 2 : tensor<?x16xf32>
+  %kn = picollm.rms_norm %qk#1, @norm epsilon 1.0e-06 : tensor<?x16xf32>
+  %rq = picollm.rotary %qn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  %rk = picollm.rotary %kn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  // expected-error @below {{needs query and key normalised head by head with one epsilon, or neither}}
+  %at = picollm.attention %rq, %rk, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 window 8 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %y = picollm_layout.linear %ea, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %n = picollm.rms_norm %y, @norm epsilon 0.0 : tensor<?x16xf32>
+  %s = picollm.add %x, %n : tensor<?x16xf32>
+  %w = picollm.wanted %s : tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  return %l : tensor<?x16xf32>
+}
+
+// -----
+
+// Two values of epsilon.
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+picollm.weight @q : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+picollm.weight @k : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
+  %x = picollm_layout.embedding @m(%t) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %qn = picollm.rms_norm %qk#0, @q epsilon 1.0e-06 heads 2 : tensor<?x16xf32>
+  %kn = picollm.rms_norm %qk#1, @k epsilon 1.0e-05 heads 2 : tensor<?x16xf32>
+  %rq = picollm.rotary %qn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  %rk = picollm.rotary %kn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
+  // expected-error @below {{needs query and key normalised head by head with one epsilon, or neither}}
+  %at = picollm.attention %rq, %rk, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 window 8 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %y = picollm_layout.linear %ea, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %n = picollm.rms_norm %y, @norm epsilon 0.0 : tensor<?x16xf32>
+  %s = picollm.add %x, %n : tensor<?x16xf32>
+  %w = picollm.wanted %s : tensor<?x16xf32>
   %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
   %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>

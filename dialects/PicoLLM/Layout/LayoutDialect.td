@@ -87,10 +87,13 @@ def Layout_MatrixOp : Layout_Op<"weight", [Symbol]> {
 
 def Layout_EmbeddingOp : Layout_Op<"embedding", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "rows of a packed matrix, decoded to float in input order";
-  let arguments = (ins FlatSymbolRefAttr:$weight, Model_Tokens:$tokens);
+  let summary = "rows of a packed matrix, decoded to float in input order, times `scale`";
+  let arguments = (ins FlatSymbolRefAttr:$weight, Model_Tokens:$tokens,
+                       OptionalAttr<F64Attr>:$scale);
   let results = (outs Model_Activation:$result);
-  let assemblyFormat = "$weight `(` $tokens `)` attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{$weight `(` $tokens `)` (`scale` $scale^)? attr-dict `:`
+      functional-type(operands, results)}];
+  let hasVerifier = 1;
 }
 
 def Layout_EncodeOp : Layout_Op<"encode", [Pure,

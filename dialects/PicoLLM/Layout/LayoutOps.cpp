@@ -76,6 +76,15 @@ LogicalResult MatrixOp::verify() {
   return success();
 }
 
+LogicalResult EmbeddingOp::verify() {
+  if (std::optional<APFloat> scale = getScale())
+    if (!scale->isFinite() || scale->isNegative() || scale->isZero())
+      return emitOpError() << "has scale " << scale->convertToDouble()
+                           << ", expected a positive number "
+                              "(layout_embedding_c4)";
+  return success();
+}
+
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(matrixTypeOfColumns(
           *this, symbols, getWeightAttr(), "layout_embedding_c1", "result",

@@ -106,19 +106,27 @@ def Model_WeightOp : Model_Op<"weight", [Symbol]> {
 
 def Model_EmbeddingOp : Model_Op<"embedding", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "rows of a weight, looked up by token";
-  let arguments = (ins FlatSymbolRefAttr:$weight, Model_Tokens:$tokens);
+  let summary = "rows of a weight, looked up by token, times `scale`";
+  let arguments = (ins FlatSymbolRefAttr:$weight, Model_Tokens:$tokens,
+                       OptionalAttr<F64Attr>:$scale);
   let results = (outs Model_Activation:$result);
-  let assemblyFormat = "$weight `(` $tokens `)` attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{$weight `(` $tokens `)` (`scale` $scale^)? attr-dict `:`
+      functional-type(operands, results)}];
+  let hasVerifier = 1;
 }
 
 def Model_RMSNormOp : Model_Op<"rms_norm", [Pure, AllTypesMatch<["input", "result"]>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "x * weight / sqrt(mean(x^2) + epsilon), per token";
+  let description = [{
+    With `heads`, every head of a row is normalised by itself; all share the
+    weight.
+  }];
   let arguments = (ins Model_Activation:$input, FlatSymbolRefAttr:$weight,
-                       F64Attr:$epsilon);
+                       F64Attr:$epsilon, OptionalAttr<I64Attr>:$heads);
   let results = (outs Model_Activation:$result);
-  let assemblyFormat = "$input `,` $weight `epsilon` $epsilon attr-dict `:` type($input)";
+  let assemblyFormat = [{$input `,` $weight `epsilon` $epsilon
+      (`heads` $heads^)? attr-dict `:` type($input)}];
   let hasVerifier = 1;
 }
 
@@ -146,16 +154,17 @@ def Model_AttentionOp : Model_Op<"attention", [
   let description = [{
     Stores key and value (rounded to f16) of every token at its position of
     layer `layer`'s cache; then each query attends to the positions 0 .. its
-    own: softmax(scale * q k^T) v. Query head h reads KV head
-    h / (heads / kv_heads).
+    own, or with `window` to the last so many of them:
+    softmax(scale * q k^T) v. Query head h reads KV head h / (heads / kv_heads).
   }];
   let arguments = (ins Model_Activation:$query, Model_Activation:$key,
                        Model_Activation:$value, Model_Tokens:$positions,
                        I64Attr:$layer, I64Attr:$heads, I64Attr:$kv_heads,
-                       F64Attr:$scale);
+                       F64Attr:$scale, OptionalAttr<I64Attr>:$window);
   let results = (outs Model_Activation:$result);
   let assemblyFormat = [{$query `,` $key `,` $value `,` $positions `layer` $layer
-      `heads` $heads `kv_heads` $kv_heads `scale` $scale attr-dict `:`
+      `heads` $heads `kv_heads` $kv_heads `scale` $scale (`window` $window^)?
+      attr-dict `:`
       functional-type(operands, results)}];
   let hasVerifier = 1;
 }

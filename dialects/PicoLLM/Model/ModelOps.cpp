@@ -67,6 +67,14 @@ LogicalResult WeightOp::verify() {
   return success();
 }
 
+LogicalResult EmbeddingOp::verify() {
+  if (std::optional<APFloat> scale = getScale())
+    if (!scale->isFinite() || scale->isNegative() || scale->isZero())
+      return emitOpError() << "has scale " << scale->convertToDouble()
+                           << ", expected a positive number (embedding_c4)";
+  return success();
+}
+
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto shape = weightShape(*this, symbols, getWeightAttr(), 2, "embedding_c1");
   if (failed(shape))
@@ -85,6 +93,12 @@ LogicalResult RMSNormOp::verify() {
   if (!std::isfinite(epsilon) || epsilon < 0)
     return emitOpError() << "has epsilon " << epsilon
                          << ", expected a finite number >= 0 (rms_norm_c3)";
+  int64_t heads = getHeads().value_or(1);
+  if (heads <= 0 || columnsOf(getInput()) % heads)
+    return emitOpError() << "has " << heads << " heads over "
+                         << columnsOf(getInput())
+                         << " columns, expected a positive number that divides "
+                            "them (rms_norm_c4)";
   return success();
 }
 
@@ -92,10 +106,11 @@ LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto shape = weightShape(*this, symbols, getWeightAttr(), 1, "rms_norm_c1");
   if (failed(shape))
     return failure();
-  if (columnsOf(getInput()) != (*shape)[0])
+  int64_t heads = getHeads().value_or(1);
+  if (columnsOf(getInput()) != heads * (*shape)[0])
     return emitOpError() << "has " << columnsOf(getInput())
                          << " columns, expected the weight's " << (*shape)[0]
-                         << " (rms_norm_c2)";
+                         << " for each of " << heads << " heads (rms_norm_c2)";
   return success();
 }
 
@@ -175,6 +190,10 @@ LogicalResult AttentionOp::verify() {
   if (!std::isfinite(scale) || scale <= 0)
     return emitOpError() << "has scale " << scale
                          << ", expected a positive number (attention_c6)";
+  if (getWindow() && static_cast<int64_t>(*getWindow()) <= 0)
+    return emitOpError() << "has a window of "
+                         << static_cast<int64_t>(*getWindow())
+                         << " positions, expected at least 1 (attention_c7)";
   return success();
 }
 

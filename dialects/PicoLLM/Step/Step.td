@@ -71,11 +71,24 @@ def Step_BarrierOp : Step_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
 
 def Step_EmbeddingOp : Step_Op<"embedding", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "output = decoded rows of a packed matrix; threads divide the tokens";
+  let summary = "output = decoded rows of a packed matrix, times `scale`; threads divide the tokens";
   let arguments = (ins FlatSymbolRefAttr:$weight,
-      Arg<Step_Tokens, "", [MemRead]>:$tokens,
+      Arg<Step_Tokens, "", [MemRead]>:$tokens, OptionalAttr<F64Attr>:$scale,
       Arg<Step_Floats, "", [MemWrite]>:$output);
-  let assemblyFormat = "$weight `(` $tokens `)` `into` $output attr-dict `:` type($tokens) `,` type($output)";
+  let assemblyFormat = [{$weight `(` $tokens `)` (`scale` $scale^)? `into` $output
+      attr-dict `:` type($tokens) `,` type($output)}];
+  let hasVerifier = 1;
+}
+
+def Step_AddNormOp : Step_Op<"add_norm", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "output = output + rms_norm(input); threads divide the tokens";
+  let arguments = (ins Arg<Step_Floats, "", [MemRead]>:$input,
+      FlatSymbolRefAttr:$norm, F64Attr:$epsilon,
+      Arg<Step_Floats, "", [MemRead, MemWrite]>:$output);
+  let assemblyFormat = [{$input `norm` $norm `epsilon` $epsilon `into` $output
+      attr-dict `:` type($input) `,` type($output)}];
+  let hasVerifier = 1;
 }
 
 def Step_EncodeOp : Step_Op<"encode", [
@@ -125,22 +138,29 @@ def Step_RotationOp : Step_Op<"rotation"> {
 }
 
 def Step_AttentionOp : Step_Op<"attention", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemRead<Step_KVCache>, MemWrite<Step_KVCache>]>]> {
-  let summary = "rotates q and k, stores k and v in the KV cache, attends";
+  let summary = "normalises and rotates q and k, stores k and v in the KV cache, attends";
   let description = [{
-    As picollm.rotary of query and key followed by picollm.attention. `angles`
-    is the output of `rotation`; without it nothing is rotated. The query is
-    rotated in place: no later op may read it. Threads divide the KV heads.
+    As picollm.rms_norm of each head of query and key, by the weights `norms`,
+    then picollm.rotary of both, then picollm.attention. `angles` is the output
+    of `rotation`; without it nothing is rotated, without `norms` nothing is
+    normalised. The query is changed in place: no later op may read it. Threads
+    divide the KV heads.
   }];
   let arguments = (ins Arg<Step_Floats, "", [MemRead, MemWrite]>:$query,
       Arg<Step_Floats, "", [MemRead]>:$key,
       Arg<Step_Floats, "", [MemRead]>:$value,
       Arg<Optional<Step_Floats>, "", [MemRead]>:$angles,
+      OptionalAttr<FlatSymbolRefAttr>:$query_norm,
+      OptionalAttr<FlatSymbolRefAttr>:$key_norm, OptionalAttr<F64Attr>:$epsilon,
       I64Attr:$layer, I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale,
+      OptionalAttr<I64Attr>:$window,
       Arg<Step_Floats, "", [MemWrite]>:$output);
   let assemblyFormat = [{$query `,` $key `,` $value (`angles` $angles^)?
+      (`norms` $query_norm^ `,` $key_norm `epsilon` $epsilon)?
       `layer` $layer `heads` $heads `kv_heads` $kv_heads `scale` $scale
-      `into` $output attr-dict `:` type(operands)}];
+      (`window` $window^)? `into` $output attr-dict `:` type(operands)}];
   let hasVerifier = 1;
 }
 

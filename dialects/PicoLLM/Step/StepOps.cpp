@@ -78,10 +78,59 @@ LogicalResult BufferOp::verify() {
   return success();
 }
 
+LogicalResult EmbeddingOp::verify() {
+  if (std::optional<APFloat> scale = getScale())
+    if (!scale->isFinite() || scale->isNegative() || scale->isZero())
+      return emitOpError() << "has scale " << scale->convertToDouble()
+                           << ", expected a positive number "
+                              "(step_embedding_c3)";
+  return success();
+}
+
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return matrixTypeOfColumns(*this, symbols, getWeightAttr(),
                              "step_embedding_c1", "output",
                              columnsOf(getOutput()), "step_embedding_c2");
+}
+
+static LogicalResult verifyEpsilon(Operation *op, APFloat value,
+                                   StringRef label) {
+  double epsilon = value.convertToDouble();
+  if (!std::isfinite(epsilon) || epsilon < 0)
+    return op->emitOpError()
+           << "has epsilon " << epsilon << ", expected a finite number >= 0 ("
+           << label << ")";
+  return success();
+}
+
+/// `norm` must name a vector that a kernel can read.
+static LogicalResult verifyNorm(Operation *op, SymbolTableCollection &symbols,
+                                FlatSymbolRefAttr norm, int64_t columns,
+                                StringRef label) {
+  auto weight = symbols.lookupNearestSymbolFrom<model::WeightOp>(op, norm);
+  auto type = weight ? dyn_cast<RankedTensorType>(weight.getType())
+                     : RankedTensorType();
+  if (!type || type.getRank() != 1 || type.getDimSize(0) != columns ||
+      weight.getRef().getEncoding() != "f32")
+    return op->emitOpError()
+           << "names norm " << norm << ", expected a picollm.weight of "
+           << columns << " numbers stored as f32 (" << label << ")";
+  return success();
+}
+
+LogicalResult AddNormOp::verify() {
+  if (columnsOf(getInput()) != columnsOf(getOutput()) ||
+      getInput() == getOutput())
+    return emitOpError() << "has " << columnsOf(getInput()) << " and "
+                         << columnsOf(getOutput())
+                         << " columns of input and output, expected two "
+                            "buffers of equal columns (step_add_norm_c1)";
+  return verifyEpsilon(*this, getEpsilon(), "step_add_norm_c2");
+}
+
+LogicalResult AddNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyNorm(*this, symbols, getNormAttr(), columnsOf(getInput()),
+                    "step_add_norm_c3");
 }
 
 LogicalResult EncodeOp::verify() {
@@ -89,11 +138,7 @@ LogicalResult EncodeOp::verify() {
     return emitOpError("needs norm and epsilon together (step_encode_c4)");
   if (!getEpsilon())
     return success();
-  double epsilon = getEpsilon()->convertToDouble();
-  if (!std::isfinite(epsilon) || epsilon < 0)
-    return emitOpError() << "has epsilon " << epsilon
-                         << ", expected a finite number >= 0 (step_encode_c4)";
-  return success();
+  return verifyEpsilon(*this, *getEpsilon(), "step_encode_c4");
 }
 
 LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -109,18 +154,8 @@ LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
                          << " for the matrix (step_encode_c3)";
   if (!getNormAttr())
     return success();
-  auto norm =
-      symbols.lookupNearestSymbolFrom<model::WeightOp>(*this, getNormAttr());
-  auto normType =
-      norm ? dyn_cast<RankedTensorType>(norm.getType()) : RankedTensorType();
-  if (!normType || normType.getRank() != 1 ||
-      normType.getDimSize(0) != type->getColumns() ||
-      norm.getRef().getEncoding() != "f32")
-    return emitOpError() << "names norm " << getNormAttr()
-                         << ", expected a picollm.weight of "
-                         << type->getColumns()
-                         << " numbers stored as f32 (step_encode_c5)";
-  return success();
+  return verifyNorm(*this, symbols, getNormAttr(), type->getColumns(),
+                    "step_encode_c5");
 }
 
 /// `add`, `silu` and `gelu_tanh` have one output; the last two join two panels.
@@ -203,5 +238,26 @@ LogicalResult AttentionOp::verify() {
   if (!std::isfinite(scale) || scale <= 0)
     return emitOpError() << "has scale " << scale
                          << ", expected a positive number (step_attention_c5)";
+  if (getQueryNorm().has_value() != getEpsilon().has_value() ||
+      getKeyNorm().has_value() != getEpsilon().has_value())
+    return emitOpError("needs two norms and epsilon together "
+                       "(step_attention_c6)");
+  if (getEpsilon() &&
+      failed(verifyEpsilon(*this, *getEpsilon(), "step_attention_c6")))
+    return failure();
+  if (getWindow() && static_cast<int64_t>(*getWindow()) <= 0)
+    return emitOpError() << "has a window of "
+                         << static_cast<int64_t>(*getWindow())
+                         << " positions, expected at least 1 "
+                            "(step_attention_c8)";
+  return success();
+}
+
+LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  int64_t headSize = columnsOf(getQuery()) / int64_t(getHeads());
+  for (FlatSymbolRefAttr norm : {getQueryNormAttr(), getKeyNormAttr()})
+    if (norm &&
+        failed(verifyNorm(*this, symbols, norm, headSize, "step_attention_c7")))
+      return failure();
   return success();
 }

@@ -17,7 +17,7 @@ struct FisherInformation {
   /// By weight: f_i = E[(dL/dy_i)^2] per token, of each row i of a linear or
   /// logits op.
   llvm::StringMap<std::vector<float>> outputs;
-  /// E[g g^T] with g = dL/d(embedding of a token).
+  /// E[g g^T] with g = dL/d(row of the embedding that a token looks up).
   SecondMoment embedding;
   /// How often each token of the vocabulary was looked up.
   std::vector<int64_t> tokenCounts;

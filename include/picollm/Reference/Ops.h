@@ -27,10 +27,16 @@ Matrix embedding(const Matrix &weight, llvm::ArrayRef<int32_t> tokens);
 Matrix embeddingVjp(int64_t rows, llvm::ArrayRef<int32_t> tokens,
                     const Matrix &d);
 
+/// x times `scale` rounded to float, which an embedding may have; the same of d
+/// is the gradient of x.
+Matrix scaled(Matrix x, double scale);
+
 //===-- rms_norm
 //-----------------------------------------------------------===//
 
 /// result[t][j] = x[t][j] * (1 / sqrt(mean_j(x[t]^2) + epsilon)) * weight[j].
+/// Where x has more columns than there are weights, a multiple, each head of so
+/// many columns is normalised by itself.
 Matrix rmsNorm(const Matrix &x, llvm::ArrayRef<float> weight, double epsilon);
 
 struct RMSNormGradient {
@@ -89,7 +95,8 @@ struct AttentionHeads {
   int64_t heads = 0;   ///< query heads, a multiple of kvHeads
   int64_t kvHeads = 0; ///< query head h reads KV head h / (heads / kvHeads)
   int64_t headSize = 0;
-  double scale = 1; ///< factor of q k^T
+  double scale = 1;   ///< factor of q k^T
+  int64_t window = 0; ///< positions that a query attends to; 0: all before it
 };
 
 /// Keys and values of one layer and one sequence: a row of kvHeads * headSize
@@ -118,7 +125,7 @@ struct AttentionSpan {
 };
 
 /// result = softmax(scale * q k^T) v for every query, over the positions 0 ..
-/// its own.
+/// its own, or the last `window` of them.
 void attend(llvm::ArrayRef<AttentionSpan> spans, const AttentionHeads &shape);
 
 /// A whole sequence that starts at position 0 with an empty cache.

@@ -18,6 +18,8 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
   func.func @layer(%tokens: tensor<?xi32>) -> tensor<?x16xf32> {
     // CHECK: picollm_layout.embedding @qkv(%{{.*}}) : (tensor<?xi32>) -> tensor<?x16xf32>
     %x = picollm_layout.embedding @qkv(%tokens) : (tensor<?xi32>) -> tensor<?x16xf32>
+    // CHECK: picollm_layout.embedding @qkv(%{{.*}}) scale 4.000000e+00 : (tensor<?xi32>) -> tensor<?x16xf32>
+    %xs = picollm_layout.embedding @qkv(%tokens) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
     // CHECK: picollm_layout.encode %{{.*}} for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
     %e = picollm_layout.encode %x for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
     // CHECK: picollm_layout.linear %{{.*}}, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>

@@ -103,6 +103,15 @@ func.func @f(%t: tensor<?xi32>) {
 // -----
 
 picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(layout_embedding_c4)}}
+  %0 = picollm_layout.embedding @m(%t) scale -2.0 : (tensor<?xi32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
   // expected-error @below {{(layout_encode_c1)}}

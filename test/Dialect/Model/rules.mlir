@@ -147,6 +147,15 @@ func.func @f(%t: tensor<?xi32>) {
 
 // -----
 
+picollm.weight @e : tensor<32x16xf32> <file = "m", offset = 0, size = 2048, encoding = "f32", hash = "">
+func.func @f(%t: tensor<?xi32>) {
+  // expected-error @below {{(embedding_c4)}}
+  %0 = picollm.embedding @e(%t) scale 0.0 : (tensor<?xi32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @e : tensor<32x16xf32> <file = "m", offset = 0, size = 2048, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
@@ -168,10 +177,28 @@ func.func @f(%x: tensor<?x8xf32>) {
 // -----
 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{(rms_norm_c2)}}
+  %0 = picollm.rms_norm %x, @norm epsilon 1.0e-05 heads 2 : tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @e : tensor<32x16xf32> <file = "m", offset = 0, size = 2048, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
   // expected-error @below {{(rms_norm_c3)}}
   %0 = picollm.rms_norm %x, @norm epsilon -1.0 : tensor<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{(rms_norm_c4)}}
+  %0 = picollm.rms_norm %x, @norm epsilon 1.0e-05 heads 3 : tensor<?x16xf32>
   return
 }
 
@@ -375,6 +402,15 @@ func.func @f(%q: tensor<?x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %p:
 func.func @f(%q: tensor<?x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %p: tensor<?xi32>) {
   // expected-error @below {{(attention_c6)}}
   %0 = picollm.attention %q, %k, %v, %p layer 0 heads 2 kv_heads 1 scale 0.0
+    : (tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<?x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %p: tensor<?xi32>) {
+  // expected-error @below {{(attention_c7)}}
+  %0 = picollm.attention %q, %k, %v, %p layer 0 heads 2 kv_heads 1 scale 0.35 window 0
     : (tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   return
 }

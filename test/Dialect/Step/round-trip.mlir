@@ -2,6 +2,7 @@
 // RUN: picollm-opt %s --emit-bytecode | picollm-opt | FileCheck %s
 
 picollm.weight @norm : tensor<16xf32> <file = "m.weights", offset = 64, size = 64, encoding = "f32", hash = "">
+picollm.weight @head_norm : tensor<8xf32> <file = "m.weights", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m.weights", offset = 128, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m.weights", offset = 640, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
 
@@ -19,6 +20,8 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> into %angles : memref<?x8xf32>
   // CHECK: picollm_step.embedding @m(%tokens) into %[[X:.*]] : memref<?xi32>, memref<?x16xf32>
   picollm_step.embedding @m(%t) into %x : memref<?xi32>, memref<?x16xf32>
+  // CHECK: picollm_step.embedding @m(%tokens) scale 4.000000e+00 into %[[X]] : memref<?xi32>, memref<?x16xf32>
+  picollm_step.embedding @m(%t) scale 4.0 into %x : memref<?xi32>, memref<?x16xf32>
   // CHECK: picollm_step.barrier
   picollm_step.barrier
   // CHECK: picollm_step.encode %[[X]] for @m into %[[E]] : memref<?x16xf32>, memref<?x192xi8>
@@ -37,6 +40,10 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.attention %x, %kv, %kv angles %angles layer 3 heads 2 kv_heads 1 scale 0.35 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   // CHECK: picollm_step.attention %[[X]], %[[KV]], %[[KV]] layer 3 heads 2 kv_heads 1 scale 3.500000e-01 into %[[Y]] : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   picollm_step.attention %x, %kv, %kv layer 3 heads 2 kv_heads 1 scale 0.35 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  // CHECK: picollm_step.attention %[[X]], %[[KV]], %[[KV]] angles %[[ANGLES]] norms @head_norm, @head_norm epsilon 1.000000e-05 layer 3 heads 2 kv_heads 1 scale 3.500000e-01 window 5 into %[[Y]] :
+  picollm_step.attention %x, %kv, %kv angles %angles norms @head_norm, @head_norm epsilon 1.0e-05 layer 3 heads 2 kv_heads 1 scale 0.35 window 5 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  // CHECK: picollm_step.add_norm %[[Y]] norm @norm epsilon 1.000000e-05 into %[[X]] : memref<?x16xf32>, memref<?x16xf32>
+  picollm_step.add_norm %y norm @norm epsilon 1.0e-05 into %x : memref<?x16xf32>, memref<?x16xf32>
   // CHECK: picollm_step.linear store wanted %[[E]], @m into %logits : memref<?x192xi8>, memref<?x16xf32>
   picollm_step.linear store wanted %e, @m into %l : memref<?x192xi8>, memref<?x16xf32>
 }

@@ -112,6 +112,15 @@ func.func @f(%t: memref<?xi32>, %o: memref<?x8xf32>) {
 // -----
 
 picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+func.func @f(%t: memref<?xi32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_embedding_c3)}}
+  picollm_step.embedding @m(%t) scale 0.0 into %o : memref<?xi32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
@@ -313,6 +322,42 @@ func.func @f(%o: memref<?x6xf32>) {
 
 // -----
 
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %z: memref<?x8xf32>) {
+  // expected-error @below {{(step_add_norm_c1)}}
+  picollm_step.add_norm %x norm @norm epsilon 1.0e-06 into %z : memref<?x16xf32>, memref<?x8xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %z: memref<?x8xf32>) {
+  // expected-error @below {{(step_add_norm_c1)}}
+  picollm_step.add_norm %x norm @norm epsilon 1.0e-06 into %x : memref<?x16xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %z: memref<?x8xf32>) {
+  // expected-error @below {{(step_add_norm_c2)}}
+  picollm_step.add_norm %x norm @norm epsilon -1.0 into %y : memref<?x16xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+func.func @f(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %z: memref<?x8xf32>) {
+  // expected-error @below {{(step_add_norm_c3)}}
+  picollm_step.add_norm %x norm @norm epsilon 1.0e-06 into %y : memref<?x16xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
 func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
   // expected-error @below {{(step_attention_c1)}}
   picollm_step.attention %q, %k, %v angles %a layer -1 heads 2 kv_heads 1 scale 0.35 into %o
@@ -361,6 +406,45 @@ func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a:
 func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
   // expected-error @below {{(step_attention_c5)}}
   picollm_step.attention %q, %k, %v angles %a layer 0 heads 2 kv_heads 1 scale -1.0 into %o
+    : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c6)}}
+  "picollm_step.attention"(%q, %k, %v, %a, %o) <{query_norm = @norm, key_norm = @norm, layer = 0 : i64, heads = 2 : i64, kv_heads = 1 : i64, scale = 3.5e-01 : f64}>
+    : (memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>) -> ()
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c6)}}
+  picollm_step.attention %q, %k, %v angles %a norms @norm, @norm epsilon -1.0 layer 0 heads 2 kv_heads 1 scale 0.35 into %o
+    : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c7)}}
+  picollm_step.attention %q, %k, %v angles %a norms @norm, @norm epsilon 1.0e-06 layer 0 heads 2 kv_heads 1 scale 0.35 into %o
+    : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c8)}}
+  picollm_step.attention %q, %k, %v angles %a layer 0 heads 2 kv_heads 1 scale 0.35 window -1 into %o
     : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   return
 }

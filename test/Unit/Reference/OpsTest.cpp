@@ -113,6 +113,12 @@ TEST(RMSNorm, RootMeanSquareBecomesOne) {
   }
 }
 
+TEST(RMSNorm, HeadsAreNormalisedByThemselves) {
+  Matrix x = random(2, 12, 1), w = random(1, 4, 2), head(6, 4);
+  head.data = x.data;
+  EXPECT_EQ(rmsNorm(x, w.data, 0.1).data, rmsNorm(head, w.data, 0.1).data);
+}
+
 TEST(RMSNorm, EpsilonKeepsZerosFinite) {
   Matrix y = rmsNorm(Matrix(1, 8), std::vector<float>(8, 2.0f), 1e-5);
   EXPECT_EQ(y.data, std::vector<float>(8, 0.0f));
@@ -152,7 +158,8 @@ static Matrix directAttention(const Matrix &q, const Matrix &k, const Matrix &v,
       int64_t kv = h * s.kvHeads / s.heads * s.headSize;
       std::vector<double> weights;
       double sum = 0;
-      for (int64_t p = 0; p <= t; ++p) {
+      int64_t first = s.window ? std::max<int64_t>(0, t - s.window + 1) : 0;
+      for (int64_t p = first; p <= t; ++p) {
         double dot = 0;
         for (int64_t c = 0; c < s.headSize; ++c)
           dot += double(q.row(t)[h * s.headSize + c]) *
@@ -162,8 +169,8 @@ static Matrix directAttention(const Matrix &q, const Matrix &k, const Matrix &v,
       }
       for (int64_t c = 0; c < s.headSize; ++c) {
         double value = 0;
-        for (int64_t p = 0; p <= t; ++p)
-          value += weights[p] / sum * roundToHalf(v.row(p)[kv + c]);
+        for (int64_t p = first; p <= t; ++p)
+          value += weights[p - first] / sum * roundToHalf(v.row(p)[kv + c]);
         result.row(t)[h * s.headSize + c] = value;
       }
     }
@@ -174,6 +181,15 @@ TEST(Attention, EqualsTheDefinitionOverSeveralTiles) {
   AttentionHeads shape{6, 2, 8, 0.35};
   Matrix q = random(290, 48, 1), k = random(290, 16, 2), v = random(290, 16, 3);
   expectNear(attention(q, k, v, shape), directAttention(q, k, v, shape), 1e-5);
+}
+
+TEST(Attention, WindowEndsAtTheQuery) {
+  Matrix q = random(290, 48, 1), k = random(290, 16, 2), v = random(290, 16, 3);
+  for (int64_t window : {1, 7, 130, 290, 1000}) {
+    AttentionHeads shape{6, 2, 8, 0.35, window};
+    expectNear(attention(q, k, v, shape), directAttention(q, k, v, shape),
+               1e-5);
+  }
 }
 
 TEST(Attention, StepByStepEqualsTheWholeSequence) {

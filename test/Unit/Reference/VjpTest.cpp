@@ -65,6 +65,22 @@ TEST(Vjp, Embedding) {
                  [&] { return embedding(w, tokens); });
 }
 
+TEST(Vjp, ScaledEmbedding) {
+  Matrix w = random(6, 5, 1), d = random(4, 5, 2);
+  std::vector<int32_t> tokens{3, 0, 3, 5};
+  Matrix gradient = embeddingVjp(6, tokens, scaled(d, 2.5));
+  expectGradient(w.data, gradient.data, d,
+                 [&] { return scaled(embedding(w, tokens), 2.5); });
+}
+
+TEST(Vjp, RMSNormOfHeads) {
+  Matrix x = random(3, 12, 1), w = random(1, 4, 2), d = random(3, 12, 3);
+  auto f = [&] { return rmsNorm(x, w.data, 1e-2); };
+  RMSNormGradient gradient = rmsNormVjp(x, w.data, 1e-2, d);
+  expectGradient(x.data, gradient.input.data, d, f);
+  expectGradient(w.data, gradient.weight, d, f);
+}
+
 TEST(Vjp, RMSNorm) {
   Matrix x = random(3, 10, 1), w = random(1, 10, 2), d = random(3, 10, 3);
   auto f = [&] { return rmsNorm(x, w.data, 1e-2); };
@@ -98,6 +114,17 @@ TEST(Vjp, Rotary) {
 
 TEST(Vjp, GroupedQueryAttention) {
   AttentionHeads shape{4, 2, 4, 0.4};
+  Matrix q = random(6, 16, 1), k = random(6, 8, 2), v = random(6, 8, 3);
+  Matrix d = random(6, 16, 4);
+  auto f = [&] { return attention(q, k, v, shape); };
+  AttentionGradient gradient = attentionVjp(q, k, v, shape, d);
+  expectGradient(q.data, gradient.query.data, d, f);
+  expectGradient(k.data, gradient.key.data, d, f);
+  expectGradient(v.data, gradient.value.data, d, f);
+}
+
+TEST(Vjp, AttentionInAWindow) {
+  AttentionHeads shape{4, 2, 4, 0.4, /*window=*/3};
   Matrix q = random(6, 16, 1), k = random(6, 8, 2), v = random(6, 8, 3);
   Matrix d = random(6, 16, 4);
   auto f = [&] { return attention(q, k, v, shape); };
