@@ -142,6 +142,7 @@ void TokenizerReader::readSpecialTokens() {
   nameTurnEnds(data);
   data.addBos = readBool("tokenizer.ggml.add_bos_token");
   data.addEos = readBool("tokenizer.ggml.add_eos_token");
+  data.addSpacePrefix = readBool("tokenizer.ggml.add_space_prefix");
 }
 
 Expected<TokenizerData> TokenizerReader::read() {

@@ -44,6 +44,10 @@ private:
 };
 
 llvm::Expected<PreTokenizer> preTokenizerOf(const TokenizerData &data) {
+  // SentencePiece merges over a whole text. That a file is silent about bos
+  // means that it is added, as llama.cpp has it.
+  if (isScored(data))
+    return PreTokenizer{{}, /*ignoreMerges=*/false, /*addBos=*/true};
   if (!data.preTokenizer.empty())
     return findPreTokenizer(data.preTokenizer);
   PreTokenizer result{{}, /*ignoreMerges=*/false, /*addBos=*/false};
@@ -52,10 +56,11 @@ llvm::Expected<PreTokenizer> preTokenizerOf(const TokenizerData &data) {
 }
 
 llvm::Error checkData(const TokenizerData &data) {
-  if (data.model != "gpt2")
+  if (data.model != "gpt2" && !isScored(data))
     return llvm::createStringError(
         "the tokenizer is of kind '" + data.model +
-        "' (tokenizer.ggml.model), expected byte-level BPE, 'gpt2'");
+        "' (tokenizer.ggml.model), expected byte-level BPE, 'gpt2', or "
+        "SentencePiece's BPE, 'llama'");
   if (data.tokens.empty() || data.tokens.size() >= PICOLLM_TOKENIZER_MAX_TOKENS)
     return llvm::createStringError(
         "the vocabulary has " + llvm::Twine(data.tokens.size()) +
@@ -96,6 +101,7 @@ void addTokens(FileWriter &writer, const TokenizerData &data,
   writer.addSection(PICOLLM_TOKENIZER_BYTE_TOKENS, tables.byteTokens);
   writer.addSection(PICOLLM_TOKENIZER_MERGES, tables.merges);
   writer.addSection(PICOLLM_TOKENIZER_WORDS, tables.words);
+  writer.addSection(PICOLLM_TOKENIZER_RANKS, tables.ranks);
   writer.addSection(PICOLLM_TOKENIZER_SPECIALS, tables.specials);
   writer.addSection(PICOLLM_TOKENIZER_END_TOKENS, tables.endTokens);
 }
@@ -131,7 +137,7 @@ llvm::Expected<std::string> picollm::compileTokenizer(const TokenizerData &data,
   if (!preTokenizer)
     return preTokenizer.takeError();
   bool ignoreMerges = data.ignoreMerges.value_or(preTokenizer->ignoreMerges);
-  auto tables = makeTokenizerTables(data, ignoreMerges);
+  auto tables = makeTokenizerTables(data, ignoreMerges || isScored(data));
   if (!tables)
     return tables.takeError();
   auto splitter = compileSplitter(preTokenizer->patterns);
@@ -150,6 +156,10 @@ llvm::Expected<std::string> picollm::compileTokenizer(const TokenizerData &data,
     header.flags |= PICOLLM_TOKENIZER_ADD_EOS;
   if (ignoreMerges)
     header.flags |= PICOLLM_TOKENIZER_IGNORE_MERGES;
+  if (isScored(data))
+    header.flags |= PICOLLM_TOKENIZER_SCORED;
+  if (isScored(data) && data.addSpacePrefix.value_or(true))
+    header.flags |= PICOLLM_TOKENIZER_SPACE_PREFIX;
   header.bos = data.bos.value_or(PICOLLM_TOKENIZER_NO_TOKEN);
   header.eos = data.eos.value_or(PICOLLM_TOKENIZER_NO_TOKEN);
   header.classes = splitter->classes.count;

@@ -1,6 +1,7 @@
 //===- TokenizerTables.cpp - vocabulary and merges as tables --------------===//
 
 #include "TokenizerTables.h"
+#include "ScoredTables.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -160,6 +161,21 @@ std::vector<uint32_t> findEndTokens(const TokenizerData &data) {
   return ends;
 }
 
+llvm::Error addBytes(const TokenIds &ids, TokenizerTables &tables) {
+  for (uint16_t character : makeByteAlphabet()) {
+    auto entry = ids.find(toUtf8(character));
+    tables.byteTokens.push_back(entry == ids.end() ? PICOLLM_TOKENIZER_NO_TOKEN
+                                                   : entry->second);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error addScored(const TokenizerData &data, TokenizerTables &tables) {
+  if (llvm::Error error = findByteTokens(data).moveInto(tables.byteTokens))
+    return error;
+  return rankScores(data).moveInto(tables.ranks);
+}
+
 } // namespace
 
 llvm::Expected<TokenizerTables>
@@ -173,14 +189,15 @@ picollm::makeTokenizerTables(const TokenizerData &data, bool withWords) {
       return llvm::createStringError(
           "token '" + token + "' occurs twice in the vocabulary, as " +
           llvm::Twine(entry->second) + " and as " + llvm::Twine(id));
-    tables.pieces.push_back(
-        isSpelledInBytes(data.types[id]) ? decoder.decode(token) : token);
+    if (isScored(data))
+      tables.pieces.push_back(scoredPiece(token, data.types[id]));
+    else
+      tables.pieces.push_back(
+          isSpelledInBytes(data.types[id]) ? decoder.decode(token) : token);
   }
-  for (uint16_t character : makeByteAlphabet()) {
-    auto entry = ids.find(toUtf8(character));
-    tables.byteTokens.push_back(entry == ids.end() ? PICOLLM_TOKENIZER_NO_TOKEN
-                                                   : entry->second);
-  }
+  if (llvm::Error error =
+          isScored(data) ? addScored(data, tables) : addBytes(ids, tables))
+    return std::move(error);
   auto merges = makeMerges(data, ids);
   if (!merges)
     return merges.takeError();

@@ -1,6 +1,7 @@
 //===- Tokenizer.cpp - text to tokens and back ----------------------------===//
 
 #include "Tokenizer.h"
+#include "ScoredMerger.h"
 #include "Utf8.h"
 #include <algorithm>
 #include <array>
@@ -8,11 +9,6 @@
 using namespace picollm;
 
 namespace {
-
-std::string_view pieceOf(const TokenizerFile &file, uint32_t id) {
-  uint32_t begin = file.pieceOffsets[id];
-  return {file.pieces.data + begin, file.pieceOffsets[id + 1] - begin};
-}
 
 const picollm_tokenizer_merge *findMerge(const TokenizerFile &file,
                                          uint32_t left, uint32_t right) {
@@ -29,20 +25,6 @@ const picollm_tokenizer_merge *findMerge(const TokenizerFile &file,
   return nullptr;
 }
 
-uint32_t findWord(const TokenizerFile &file, std::string_view word) {
-  if (!file.words.count)
-    return PICOLLM_TOKENIZER_NO_TOKEN;
-  const size_t mask = file.words.count - 1;
-  size_t slot = picollm_tokenizer_bytes_hash(word.data(), word.size()) & mask;
-  for (size_t probes = 0; probes <= mask; ++probes) {
-    uint32_t id = file.words[slot];
-    if (id == PICOLLM_TOKENIZER_NO_TOKEN || pieceOf(file, id) == word)
-      return id;
-    slot = (slot + 1) & mask;
-  }
-  return PICOLLM_TOKENIZER_NO_TOKEN;
-}
-
 /// Merges the bytes of one piece by rank: a heap of possible merges over a
 /// linked list of symbols, O(n log n). Keeps its memory between pieces.
 class PieceMerger {
@@ -50,7 +32,7 @@ public:
   explicit PieceMerger(const TokenizerFile &file) : file(file) {}
 
   void encode(std::string_view piece, std::vector<int32_t> &tokens) {
-    uint32_t word = findWord(file, piece);
+    uint32_t word = file.findWord(piece);
     if (word != PICOLLM_TOKENIZER_NO_TOKEN) {
       tokens.push_back(static_cast<int32_t>(word));
       return;
@@ -202,8 +184,8 @@ class SpecialFinder {
 public:
   explicit SpecialFinder(const TokenizerFile &file) : file(file) {
     for (uint32_t id : file.specials)
-      if (!pieceOf(file, id).empty())
-        starts[static_cast<uint8_t>(pieceOf(file, id)[0])] = true;
+      if (!file.piece(id).empty())
+        starts[static_cast<uint8_t>(file.piece(id)[0])] = true;
   }
 
   /// The longest special token at the start of `text`, or none; control tokens
@@ -234,12 +216,43 @@ public:
 private:
   /// -1 after the end, so that a token sorts before those that it starts.
   int byteAt(uint32_t id, size_t index) const {
-    std::string_view piece = pieceOf(file, id);
+    std::string_view piece = file.piece(id);
     return index < piece.size() ? static_cast<uint8_t>(piece[index]) : -1;
   }
 
   const TokenizerFile &file;
   std::array<bool, 256> starts{};
+};
+
+/// Encodes what lies between the special tokens of a text.
+class TextEncoder {
+public:
+  TextEncoder(const TokenizerFile &file, std::vector<int32_t> &tokens)
+      : file(file), tokens(tokens), merger(file),
+        splitter(file, merger, tokens), scored(file),
+        spacePrefix(file.header.flags & PICOLLM_TOKENIZER_SPACE_PREFIX),
+        prefixIsDue(spacePrefix) {}
+
+  /// `follower`: the special token after the text, or none.
+  void encode(std::string_view text, uint32_t follower) {
+    if (!file.isScored())
+      return splitter.split(text);
+    // A user-defined token is text, to which the space in front belongs.
+    const bool isText = follower != PICOLLM_TOKENIZER_NO_TOKEN &&
+                        file.kinds[follower] == PICOLLM_TOKEN_USER_DEFINED;
+    if (!text.empty() || (isText && prefixIsDue))
+      scored.encode(text, prefixIsDue, tokens);
+    prefixIsDue = spacePrefix && !isText;
+  }
+
+private:
+  const TokenizerFile &file;
+  std::vector<int32_t> &tokens;
+  PieceMerger merger;
+  Splitter splitter;
+  ScoredMerger scored;
+  const bool spacePrefix;
+  bool prefixIsDue;
 };
 
 } // namespace
@@ -260,8 +273,7 @@ std::vector<int32_t>
 Tokenizer::encode(std::string_view text,
                   const std::vector<TextSpan> &plain) const {
   std::vector<int32_t> tokens;
-  PieceMerger merger(file);
-  Splitter splitter(file, merger, tokens);
+  TextEncoder encoder(file, tokens);
   SpecialFinder specials(file);
   auto span = plain.begin();
   size_t unsplit = 0, position = 0;
@@ -274,24 +286,24 @@ Tokenizer::encode(std::string_view text,
     uint32_t token = specials.find(text.substr(position), room);
     // A damaged file can name a token that has no bytes.
     size_t length =
-        token == PICOLLM_TOKENIZER_NO_TOKEN ? 0 : pieceOf(file, token).size();
+        token == PICOLLM_TOKENIZER_NO_TOKEN ? 0 : file.piece(token).size();
     if (!length || length > text.size() - position) {
       ++position;
       continue;
     }
-    splitter.split(text.substr(unsplit, position - unsplit));
+    encoder.encode(text.substr(unsplit, position - unsplit), token);
     tokens.push_back(static_cast<int32_t>(token));
     position += length;
     unsplit = position;
   }
-  splitter.split(text.substr(unsplit));
+  encoder.encode(text.substr(unsplit), PICOLLM_TOKENIZER_NO_TOKEN);
   return tokens;
 }
 
 std::string_view Tokenizer::piece(int32_t token) const {
   if (token < 0 || static_cast<uint32_t>(token) >= file.header.vocabulary)
     return {};
-  return pieceOf(file, static_cast<uint32_t>(token));
+  return file.piece(static_cast<uint32_t>(token));
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t> &tokens,

@@ -16,7 +16,8 @@ struct TextSpan {
   size_t begin, end;
 };
 
-/// Byte-level BPE over the tables of a tokenizer file. Immutable after open(),
+/// Byte-level BPE, or the BPE of SentencePiece, over the tables of a tokenizer
+/// file. Immutable after open(),
 /// so threads may share it.
 class Tokenizer {
 public:
@@ -44,7 +45,8 @@ public:
   /// token's piece is its name.
   std::string_view piece(int32_t token) const;
 
-  /// The bytes of all tokens, control tokens left out unless `showSpecial`.
+  /// The bytes of all tokens, control tokens left out unless `showSpecial`. The
+  /// space that some vocabularies put before a text is there.
   std::string decode(const std::vector<int32_t> &tokens,
                      bool showSpecial = false) const;
 

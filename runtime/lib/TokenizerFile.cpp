@@ -60,6 +60,25 @@ std::string TokenizerFile::open(const void *data, size_t size) {
   return error;
 }
 
+std::string_view TokenizerFile::piece(uint32_t id) const {
+  uint32_t begin = pieceOffsets[id];
+  return {pieces.data + begin, pieceOffsets[id + 1] - begin};
+}
+
+uint32_t TokenizerFile::findWord(std::string_view word) const {
+  if (!words.count)
+    return PICOLLM_TOKENIZER_NO_TOKEN;
+  const size_t mask = words.count - 1;
+  size_t slot = picollm_tokenizer_bytes_hash(word.data(), word.size()) & mask;
+  for (size_t probes = 0; probes <= mask; ++probes) {
+    uint32_t id = words[slot];
+    if (id == PICOLLM_TOKENIZER_NO_TOKEN || piece(id) == word)
+      return id;
+    slot = (slot + 1) & mask;
+  }
+  return PICOLLM_TOKENIZER_NO_TOKEN;
+}
+
 std::string TokenizerFile::bindSections(const char *data, size_t size) {
   const picollm_tokenizer_section *sections = header.sections;
   if (!bindSection(data, size, sections[PICOLLM_TOKENIZER_PIECE_OFFSETS],
@@ -89,7 +108,9 @@ std::string TokenizerFile::bindSections(const char *data, size_t size) {
                    chatSystemRefusal) ||
       !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_GAPS],
                    chatGaps) ||
-      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_TEXT], chatText))
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_CHAT_TEXT],
+                   chatText) ||
+      !bindSection(data, size, sections[PICOLLM_TOKENIZER_RANKS], ranks))
     return damaged("a section lies outside of it");
   return "";
 }
@@ -119,9 +140,12 @@ std::string TokenizerFile::checkTokens() const {
   for (const picollm_tokenizer_merge &merge : merges)
     if (merge.left != PICOLLM_TOKENIZER_NO_TOKEN && merge.result >= vocabulary)
       return damaged("a merge gives a token that is not in its vocabulary");
-  bool needsWords = header.flags & PICOLLM_TOKENIZER_IGNORE_MERGES;
+  bool needsWords =
+      isScored() || header.flags & PICOLLM_TOKENIZER_IGNORE_MERGES;
   if (needsWords ? !isPowerOfTwo(words.count) : words.count != 0)
     return damaged("its table of words has the wrong size");
+  if (ranks.count != (isScored() ? vocabulary : 0))
+    return damaged("its table of ranks has the wrong size");
   for (uint32_t id : words)
     if (!isTokenOrNone(id))
       return damaged("a word is not in its vocabulary");

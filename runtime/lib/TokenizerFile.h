@@ -6,6 +6,7 @@
 #include "picollm/tokenizer_file.h"
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace picollm {
 
@@ -41,10 +42,18 @@ struct TokenizerFile {
   TableView<char> chatSystemRefusal;
   TableView<picollm_chat_gap> chatGaps;
   TableView<char> chatText;
+  TableView<uint32_t> ranks;
 
   /// Checks `size` bytes at `data`, which must be aligned to 8 bytes and
   /// outlive this view. Returns what is wrong with them, empty if nothing is.
   std::string open(const void *data, size_t size);
+
+  bool isScored() const { return header.flags & PICOLLM_TOKENIZER_SCORED; }
+  /// The bytes of a token that exists.
+  std::string_view piece(uint32_t id) const;
+  /// The normal token of these bytes, or PICOLLM_TOKENIZER_NO_TOKEN; that too
+  /// in a file without a table of words.
+  uint32_t findWord(std::string_view word) const;
 
 private:
   std::string bindSections(const char *data, size_t size);

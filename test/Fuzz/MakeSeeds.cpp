@@ -15,6 +15,7 @@
 #include "picollm/Packing/PackFile.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
 #include "picollm/weight_file.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Error.h"
 #include <filesystem>
 #include <iostream>
@@ -119,6 +120,16 @@ static void writeTokenizers() {
   data.bos = data.eos = 8;
   write("tokenizer/merges-and-words",
         llvm::cantFail(compileTokenizer(data)) + text + "<file><|im_end|>");
+
+  data.model = "llama"; // scores in place of merges
+  for (int byte = 0; byte < 256; ++byte) {
+    data.tokens.push_back("<0x" + llvm::utohexstr(byte, false, 2) + ">");
+    data.types.push_back(TokenType::Byte);
+  }
+  data.scores.assign(data.tokens.size(), 0.0f);
+  data.scores[5] = 1;
+  write("tokenizer/scores", llvm::cantFail(compileTokenizer(data)) + text +
+                                "<file>\xE2\x96\x81the<|im_end|>");
 }
 
 static void writeWeights() {

@@ -39,10 +39,14 @@ struct TokenizerData {
   std::optional<bool> ignoreMerges;
 
   /// Indexed by token id. Byte-level BPE spells them in its byte alphabet
-  /// (a space is U+0120), as the vocabulary of the file does.
+  /// (a space is U+0120), SentencePiece a space as U+2581 and bytes as <0x0A>,
+  /// as the vocabulary of the file does.
   std::vector<std::string> tokens;
   std::vector<TokenType> types; ///< as many as tokens
   std::vector<float> scores;    ///< as many as tokens, or empty
+  /// "llama": whether a space goes before a text; where the file is silent, one
+  /// does.
+  std::optional<bool> addSpacePrefix;
 
   /// By falling priority; both halves in the spelling of `tokens`.
   std::vector<std::pair<std::string, std::string>> merges;

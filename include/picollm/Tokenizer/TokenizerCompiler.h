@@ -12,11 +12,11 @@ namespace picollm {
 struct TokenizerData;
 
 /// The bytes of the file <name>.tokenizer (picollm/tokenizer_file.h) for a
-/// byte-level BPE, and for dialogs in the form `chat`. The same data always
-/// gives the same bytes, but another version of ICU may classify new characters
-/// otherwise.
+/// byte-level BPE or SentencePiece's BPE, and for dialogs in the form `chat`.
+/// The same data always gives the same bytes, but another version of ICU may
+/// classify new characters otherwise.
 ///
-/// Fails if the data is no byte-level BPE, names a pre-tokeniser that is not
+/// Fails if the data is neither, names a pre-tokeniser that is not
 /// known, or contradicts itself (a merge of tokens that do not exist). Unicode
 /// normalisation, which some models ask for before tokenising (NFC for qwen2),
 /// is not part of the tables: text is encoded as it is.

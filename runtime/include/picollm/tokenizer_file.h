@@ -1,5 +1,6 @@
-/* The tokenizer file <name>.tokenizer: the tables of a byte-level BPE and the
- * form of dialogs, made ahead of time, so that loading builds nothing. Little
+/* The tokenizer file <name>.tokenizer: the tables of a byte-level BPE, or of a
+ * BPE of SentencePiece (PICOLLM_TOKENIZER_SCORED), and the form of dialogs,
+ * made ahead of time, so that loading builds nothing. Little
  * endian; every section starts at a multiple of 8 bytes from the start of the
  * file. A reader checks every number before it is used as an index. */
 #ifndef PICOLLM_TOKENIZER_FILE_H
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 #define PICOLLM_TOKENIZER_FILE_MAGIC "PICOLLMT"
-#define PICOLLM_TOKENIZER_FILE_VERSION 2
+#define PICOLLM_TOKENIZER_FILE_VERSION 3
 #define PICOLLM_TOKENIZER_FILE_ALIGNMENT 8
 /* In place of a token id: there is none. */
 #define PICOLLM_TOKENIZER_NO_TOKEN 0xFFFFFFFFu
@@ -25,6 +26,12 @@
 #define PICOLLM_TOKENIZER_ADD_EOS 2u /* a text ends with eos */
 /* A piece that is a token as a whole is that token, whatever the merges say. */
 #define PICOLLM_TOKENIZER_IGNORE_MERGES 4u
+/* Characters merge to tokens by the ranks of these, not bytes by merges. There
+ * are no splitters; U+2581 in a text is a space. */
+#define PICOLLM_TOKENIZER_SCORED 8u
+/* With it: text starts with a space that is not there, at its beginning and
+ * after a control token. */
+#define PICOLLM_TOKENIZER_SPACE_PREFIX 16u
 
 /* Kinds of tokens, the numbers of tokenizer.ggml.token_type. */
 #define PICOLLM_TOKEN_NORMAL 1
@@ -46,8 +53,9 @@ enum picollm_tokenizer_section_name {
   /* picollm_tokenizer_merge[power of two], open addressing with linear probing
    * from picollm_tokenizer_merge_hash; left == none marks a free slot */
   PICOLLM_TOKENIZER_MERGES,
-  /* u32[power of two], or empty without PICOLLM_TOKENIZER_IGNORE_MERGES: token
-   * ids, open addressing from picollm_tokenizer_bytes_hash of their pieces */
+  /* u32[power of two], or empty without PICOLLM_TOKENIZER_IGNORE_MERGES and
+   * PICOLLM_TOKENIZER_SCORED: ids of normal tokens, open addressing from
+   * picollm_tokenizer_bytes_hash of their pieces */
   PICOLLM_TOKENIZER_WORDS,
   /* u32[]: tokens that are found in a text before it is split, sorted by the
    * bytes of their pieces as unsigned numbers */
@@ -78,6 +86,9 @@ enum picollm_tokenizer_section_name {
   PICOLLM_TOKENIZER_CHAT_GAPS,
   /* The bytes of all gaps */
   PICOLLM_TOKENIZER_CHAT_TEXT,
+  /* u32[vocabulary], or empty without PICOLLM_TOKENIZER_SCORED: smaller ones
+   * merge first */
+  PICOLLM_TOKENIZER_RANKS,
   PICOLLM_TOKENIZER_SECTIONS
 };
 
@@ -180,7 +191,7 @@ static_assert(sizeof(picollm_tokenizer_section) == 16, "part of the format");
 static_assert(sizeof(picollm_tokenizer_merge) == 16, "part of the format");
 static_assert(sizeof(picollm_tokenizer_stage) == 8, "part of the format");
 static_assert(sizeof(picollm_chat_gap) == 24, "part of the format");
-static_assert(sizeof(picollm_tokenizer_file_header) == 48 + 17 * 16,
+static_assert(sizeof(picollm_tokenizer_file_header) == 48 + 18 * 16,
               "part of the format");
 #endif
 

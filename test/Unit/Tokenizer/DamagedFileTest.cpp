@@ -44,6 +44,27 @@ std::string smallFile() {
   return bytes ? *bytes : "";
 }
 
+/// A vocabulary of SentencePiece: bytes, two characters and what they make.
+std::string smallScoredFile() {
+  const TokenizerData whole = scoredTokenizer("llama");
+  TokenizerData data = whole;
+  data.tokens = {"<s>", "t", "h", "th", "\xE2\x96\x81th", "<file"};
+  data.types.assign(5, TokenType::Normal);
+  data.types[0] = TokenType::Control;
+  data.types.push_back(TokenType::UserDefined);
+  for (size_t id = 0; id < whole.tokens.size(); ++id)
+    if (whole.types[id] == TokenType::Byte) {
+      data.tokens.push_back(whole.tokens[id]);
+      data.types.push_back(TokenType::Byte);
+    }
+  data.scores.assign(data.tokens.size(), 0.0f);
+  data.scores[4] = 1;
+  data.bos = data.eos = 0;
+  llvm::Expected<std::string> bytes = compileTokenizer(data, fakeChat());
+  EXPECT_TRUE(bool(bytes));
+  return bytes ? *bytes : "";
+}
+
 /// Uses all that a file that could be opened offers; returns whether it could.
 bool use(AlignedBytes &bytes) {
   Tokenizer tokenizer;
@@ -94,6 +115,27 @@ TEST(DamagedFile, EveryFlippedByteIsRefusedOrHarmless) {
   }
   EXPECT_GT(refused, sizeof(picollm_tokenizer_file_header));
   EXPECT_TRUE(use(bytes));
+}
+
+TEST(DamagedFile, EveryFlippedByteOfScoresIsRefusedOrHarmless) {
+  AlignedBytes bytes(smallScoredFile());
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (int mask : {0xFF, 0x01, 0x80}) {
+      bytes.data()[i] ^= mask;
+      use(bytes);
+      bytes.data()[i] ^= mask;
+    }
+  EXPECT_TRUE(use(bytes));
+}
+
+TEST(DamagedFile, RanksOfAnotherNumberAreRefused) {
+  AlignedBytes bytes(smallScoredFile());
+  auto &header =
+      *reinterpret_cast<picollm_tokenizer_file_header *>(bytes.data());
+  header.sections[PICOLLM_TOKENIZER_RANKS].bytes -= 4;
+  EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
+            "the tokenizer file is damaged: its table of ranks has the wrong "
+            "size; compile the model again");
 }
 
 TEST(DamagedFile, ManyDamagedBytesAreRefusedOrHarmless) {
@@ -181,7 +223,7 @@ TEST(DamagedFile, AnotherVersionIsNamed) {
   AlignedBytes bytes(smallFile());
   bytes.data()[offsetof(picollm_tokenizer_file_header, version)] = 9;
   EXPECT_EQ(Tokenizer().open(bytes.data(), bytes.size()),
-            "the tokenizer file has version 9, expected 2; compile the model "
+            "the tokenizer file has version 9, expected 3; compile the model "
             "again");
 }
 

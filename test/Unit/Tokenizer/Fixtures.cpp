@@ -29,6 +29,22 @@ TokenizerData test::tinyTokenizer(const std::string &preTokenizer) {
   return data;
 }
 
+TokenizerData test::scoredTokenizer(const std::string &name) {
+  static const nlohmann::json fixture = readFixture("sentencepiece.json");
+  const nlohmann::json &vocabulary = fixture.at(name);
+  TokenizerData data;
+  data.model = "llama";
+  data.preTokenizer = "default";
+  data.tokens = vocabulary["tokens"].get<std::vector<std::string>>();
+  for (int type : vocabulary["types"])
+    data.types.push_back(static_cast<TokenType>(type));
+  data.scores = vocabulary["scores"].get<std::vector<float>>();
+  data.addSpacePrefix = vocabulary["add_space_prefix"].get<bool>();
+  data.bos = 2;
+  data.eos = 1;
+  return data;
+}
+
 AlignedBytes::AlignedBytes(const std::string &bytes)
     : words(bytes.size() / sizeof(uint64_t) + 1), count(bytes.size()) {
   std::memcpy(words.data(), bytes.data(), bytes.size());

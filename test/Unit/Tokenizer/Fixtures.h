@@ -9,11 +9,15 @@
 
 namespace picollm::test {
 
-/// A golden file, made by test/Fixtures/Tokenizer/make.py.
+/// A golden file, made by a script in test/Fixtures/Tokenizer.
 nlohmann::json readFixture(const std::string &name);
 
 /// The small vocabulary of tiny.json.
 TokenizerData tinyTokenizer(const std::string &preTokenizer);
+
+/// A small vocabulary of SentencePiece: "gemma" or "llama", see
+/// make_sentencepiece.py.
+TokenizerData scoredTokenizer(const std::string &name);
 
 /// Bytes aligned as a mapped file is.
 class AlignedBytes {

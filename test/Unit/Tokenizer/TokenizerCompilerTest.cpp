@@ -30,12 +30,12 @@ TEST(TokenizerCompiler, SameDataGivesSameBytes) {
   EXPECT_TRUE(*first == *second);
 }
 
-TEST(TokenizerCompiler, RefusesSentencePiece) {
+TEST(TokenizerCompiler, RefusesOtherKinds) {
   TokenizerData data = tinyTokenizer("default");
-  data.model = "llama";
+  data.model = "bert";
   EXPECT_EQ(errorOf(data),
-            "the tokenizer is of kind 'llama' (tokenizer.ggml.model), expected "
-            "byte-level BPE, 'gpt2'");
+            "the tokenizer is of kind 'bert' (tokenizer.ggml.model), expected "
+            "byte-level BPE, 'gpt2', or SentencePiece's BPE, 'llama'");
 }
 
 TEST(TokenizerCompiler, UnknownPreTokenizerListsTheKnownOnes) {
