@@ -22,6 +22,10 @@ Error attention::checkShape(const AttentionShape &shape) {
     return createStringError("attention: the number of query heads per KV head "
                              "must be in [1, 64], found " +
                              Twine(shape.group));
+  if (shape.window < 0 || shape.window > INT32_MAX)
+    return createStringError("attention: the window must be in [1, 2^31 - 1], "
+                             "or 0 for none, found " +
+                             Twine(shape.window));
   return Error::success();
 }
 
@@ -48,8 +52,10 @@ Expected<std::string> attentionFunctionName(const AttentionShape &shape,
   Expected<HalideTarget> halide = selectHalideTarget(target);
   if (!halide)
     return halide.takeError();
+  const std::string window =
+      shape.window ? "_w" + std::to_string(shape.window) : "";
   return ("picollm_attention_d" + Twine(shape.headSize) + "_g" +
-          Twine(shape.group) + "_" + halide->suffix)
+          Twine(shape.group) + window + "_" + halide->suffix)
       .str();
 }
 

@@ -4,7 +4,8 @@
 //
 //   for block of kBlockTokens tokens:
 //     pack(q of block, scale) -> packed
-//     for piece of kPiece positions up to the last token of the block:
+//     for piece of kPiece positions up to the last token of the block, from 0
+//         or from where the window of the first token begins:
 //       one token:  decode(packed, k, v of piece, state) -> state
 //       else:       prepare(k, v of piece) -> keys, values
 //                   prefill(packed, keys, values, state) -> state
@@ -70,10 +71,11 @@ private:
   Value *floats(Value *base, Value *count);
   void callKernel(StringRef kernel, ArrayRef<Value *> arguments);
 
-  /// for (i = 0; i < end; i += step) body(i)
-  void emitLoop(StringRef name, Value *end, int64_t step,
+  /// for (i = begin; i < end; i += step) body(i)
+  void emitLoop(StringRef name, Value *begin, Value *end, int64_t step,
                 function_ref<void(Value *)> body);
   void emitBlock(Value *firstToken);
+  Value *firstAttended(Value *position);
   void emitPiece(Value *begin, Value *firstPosition, Value *tokens, Value *end);
 
   Module &module;
@@ -172,8 +174,8 @@ void ShimBuilder::callKernel(StringRef kernel, ArrayRef<Value *> arguments) {
       arguments);
 }
 
-void ShimBuilder::emitLoop(StringRef name, Value *end, int64_t step,
-                           function_ref<void(Value *)> body) {
+void ShimBuilder::emitLoop(StringRef name, Value *begin, Value *end,
+                           int64_t step, function_ref<void(Value *)> body) {
   LLVMContext &context = module.getContext();
   BasicBlock *before = builder.GetInsertBlock();
   BasicBlock *header = BasicBlock::Create(context, name, function);
@@ -182,7 +184,7 @@ void ShimBuilder::emitLoop(StringRef name, Value *end, int64_t step,
   builder.CreateBr(header);
   builder.SetInsertPoint(header);
   PHINode *index = builder.CreatePHI(i64(), 2, name);
-  index->addIncoming(constant(0), before);
+  index->addIncoming(begin, before);
   builder.CreateCondBr(builder.CreateICmpSLT(index, end), inside, after);
   builder.SetInsertPoint(inside);
   body(index);
@@ -190,6 +192,15 @@ void ShimBuilder::emitLoop(StringRef name, Value *end, int64_t step,
                      builder.GetInsertBlock());
   builder.CreateBr(header);
   builder.SetInsertPoint(after);
+}
+
+/// The first position that a query at `position` attends to.
+Value *ShimBuilder::firstAttended(Value *position) {
+  if (!shape.window)
+    return constant(0);
+  return builder.CreateBinaryIntrinsic(
+      Intrinsic::smax, constant(0),
+      builder.CreateSub(position, constant(shape.window - 1)));
 }
 
 void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
@@ -206,8 +217,8 @@ void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
           builder.CreateInBoundsGEP(half, function->getArg(3), halfOffset));
   setExtent(key, 1, count32);
   setExtent(value, 1, count32);
-  Value *first =
-      builder.CreateZExt(builder.CreateICmpEQ(begin, constant(0)), i32());
+  Value *first = builder.CreateZExt(
+      builder.CreateICmpEQ(begin, firstAttended(firstPosition)), i32());
 
   BasicBlock *decode = BasicBlock::Create(context, "decode", function);
   BasicBlock *prefill = BasicBlock::Create(context, "prefill", function);
@@ -228,8 +239,14 @@ void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
   callKernel("prepare",
              {key.header, value.header, count32, keys.header, values.header});
   Value *limit = truncate(builder.CreateSub(firstPosition, begin));
-  callKernel("prefill", {packed.header, keys.header, values.header,
-                         state.header, limit, count32, first, state.header});
+  SmallVector<Value *> arguments = {packed.header, keys.header, values.header,
+                                    state.header,  limit,       count32,
+                                    first};
+  if (shape.window)
+    arguments.push_back(
+        builder.CreateSub(limit, builder.getInt32(shape.window - 1)));
+  arguments.push_back(state.header);
+  callKernel("prefill", arguments);
   builder.CreateBr(after);
   builder.SetInsertPoint(after);
 }
@@ -259,7 +276,7 @@ void ShimBuilder::emitBlock(Value *firstToken) {
              {query.header, function->getArg(8), tokens32, packed.header});
   Value *firstPosition = builder.CreateAdd(function->getArg(4), firstToken);
   Value *end = builder.CreateAdd(firstPosition, tokens);
-  emitLoop("piece", end, kPiece,
+  emitLoop("piece", firstAttended(firstPosition), end, kPiece,
            [&](Value *begin) { emitPiece(begin, firstPosition, tokens, end); });
   callKernel("finish", {state.header, out.header});
 }
@@ -282,7 +299,7 @@ void ShimBuilder::build(const std::string &name) {
   builder.SetInsertPoint(
       BasicBlock::Create(module.getContext(), "entry", function));
   makeBuffers();
-  emitLoop("block", function->getArg(5), kBlockTokens,
+  emitLoop("block", constant(0), function->getArg(5), kBlockTokens,
            [&](Value *firstToken) { emitBlock(firstToken); });
   builder.CreateRetVoid();
 }

@@ -44,6 +44,8 @@ private:
 
   LogicalResult readAttributes();
   LogicalResult emitSteps();
+  FailureOr<AttentionObjects> attentionObjects(step::ProgramOp program,
+                                               const AttentionTarget &target);
   void eraseProgram();
 
   model::ConfigAttr config;
@@ -78,6 +80,27 @@ LogicalResult ConvertStepToLLVM::readAttributes() {
   return success();
 }
 
+/// Of every window that the program's layers have.
+FailureOr<AttentionObjects>
+ConvertStepToLLVM::attentionObjects(step::ProgramOp program,
+                                    const AttentionTarget &target) {
+  AttentionShape shape{config.getHeadSize(),
+                       config.getHeads() / config.getKvHeads()};
+  AttentionObjects objects;
+  for (auto op : program.getBody().getOps<step::AttentionOp>()) {
+    shape.window = op.getWindow().value_or(0);
+    AttentionObject &object = objects[shape.window];
+    if (!object.function.empty())
+      continue;
+    auto function = attentionFunctionName(shape, target);
+    if (!function)
+      return getOperation().emitError(llvm::toString(function.takeError()));
+    object = {std::move(*function), attentionWorkspaceFloats(shape)};
+    model.scratchBytesPerThread = 4 * object.workspaceFloats;
+  }
+  return objects;
+}
+
 LogicalResult ConvertStepToLLVM::emitSteps() {
   ModuleOp module = getOperation();
   auto programs = llvm::to_vector(module.getOps<step::ProgramOp>());
@@ -92,8 +115,6 @@ LogicalResult ConvertStepToLLVM::emitSteps() {
   if (config.getKvHeads() <= 0 || config.getHeads() % config.getKvHeads())
     return module.emitError(
         "heads are no multiple of KV heads in picollm.config");
-  AttentionShape shape{config.getHeadSize(),
-                       config.getHeads() / config.getKvHeads()};
   for (const std::string &name : instructionSets) {
     std::optional<InstructionSet> isa = instructionSetByName(name);
     if (!isa)
@@ -113,12 +134,10 @@ LogicalResult ConvertStepToLLVM::emitSteps() {
       if (!feature.empty() && !llvm::is_contained(needed, feature))
         needed.push_back(feature.str());
     std::string featureList = llvm::join(needed, ",");
-    auto function = attentionFunctionName(shape, {triple, featureList});
-    if (!function)
-      return module.emitError(llvm::toString(function.takeError()));
-    AttentionObject attention{*function, attentionWorkspaceFloats(shape)};
-    model.scratchBytesPerThread = 4 * attention.workspaceFloats;
-    auto step = emitStepFunction(programs[0], config, *isa, attention);
+    auto attention = attentionObjects(programs[0], {triple, featureList});
+    if (failed(attention))
+      return failure();
+    auto step = emitStepFunction(programs[0], config, *isa, *attention);
     if (failed(step))
       return failure();
     model.variants.push_back({featureList, step->getName().str()});

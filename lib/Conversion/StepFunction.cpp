@@ -17,7 +17,7 @@ namespace {
 class StepEmitter {
 public:
   StepEmitter(step::ProgramOp program, model::ConfigAttr config,
-              InstructionSet isa, const AttentionObject &attention)
+              InstructionSet isa, const AttentionObjects &attention)
       : program(program), config(config), attention(attention),
         k(program->getParentOfType<ModuleOp>(), isa), parts(k.module, isa) {}
 
@@ -27,6 +27,7 @@ private:
   LogicalResult emitOp(Operation *op);
   LogicalResult emitBuffer(step::BufferOp op);
   LogicalResult emitEmbedding(step::EmbeddingOp op);
+  LogicalResult emitAddNorm(step::AddNormOp op);
   LogicalResult emitEncode(step::EncodeOp op);
   LogicalResult emitLinear(step::LinearOp op);
   LogicalResult emitRotation(step::RotationOp op);
@@ -42,7 +43,7 @@ private:
 
   step::ProgramOp program;
   model::ConfigAttr config;
-  AttentionObject attention;
+  const AttentionObjects &attention;
   KernelBuilder k;
   StepParts parts;
   Value arguments, thread, threads;
@@ -93,9 +94,23 @@ LogicalResult StepEmitter::emitEmbedding(step::EmbeddingOp op) {
   auto weight = matrix(op, op.getWeight());
   if (failed(weight))
     return failure();
-  k.call(parts.embedding(weight->first),
+  std::optional<double> scale;
+  if (op.getScale())
+    scale = op.getScale()->convertToDouble();
+  k.call(parts.embedding(weight->first, scale),
          {weight->second, pointers[op.getTokens()], pointers[op.getOutput()],
           tokenCount, thread, threads});
+  return success();
+}
+
+LogicalResult StepEmitter::emitAddNorm(step::AddNormOp op) {
+  auto norm = floats(op, op.getNorm());
+  if (failed(norm))
+    return failure();
+  int64_t columns = cast<MemRefType>(op.getInput().getType()).getDimSize(1);
+  k.call(parts.addNorm(columns, op.getEpsilon().convertToDouble()),
+         {pointers[op.getInput()], *norm, pointers[op.getOutput()], tokenCount,
+          thread, threads});
   return success();
 }
 
@@ -162,8 +177,9 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
   part.headSize = config.getHeadSize();
   part.scale = op.getScale().convertToDouble();
   part.rotate = op.getAngles() != nullptr;
-  part.function = attention.function;
-  part.workspaceFloats = attention.workspaceFloats;
+  const AttentionObject &object = attention.at(op.getWindow().value_or(0));
+  part.function = object.function;
+  part.workspaceFloats = object.workspaceFloats;
   if (part.heads != config.getHeads() || part.kvHeads != config.getKvHeads())
     return op.emitError("attention has ")
            << part.heads << " heads and " << part.kvHeads
@@ -179,11 +195,20 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
   Value query = pointers[op.getQuery()];
   Value workspace = k.at(
       scratch, k.mul(tokenCount, k.index(*program.getScratchBytesPerToken())));
-  k.call(parts.attention(part),
-         {query, pointers[op.getKey()], pointers[op.getValue()],
-          part.rotate ? pointers[op.getAngles()] : query, keys, values, context,
-          position, tokenCount, workspace, pointers[op.getOutput()], barrier,
-          wait, thread, threads});
+  Values operands = {query, pointers[op.getKey()], pointers[op.getValue()],
+                     part.rotate ? pointers[op.getAngles()] : query};
+  if (op.getEpsilon()) {
+    part.normEpsilon = op.getEpsilon()->convertToDouble();
+    for (StringRef name : {*op.getQueryNorm(), *op.getKeyNorm()}) {
+      auto norm = floats(op, name);
+      if (failed(norm))
+        return failure();
+      operands.push_back(*norm);
+    }
+  }
+  operands.append({keys, values, context, position, tokenCount, workspace,
+                   pointers[op.getOutput()], barrier, wait, thread, threads});
+  k.call(parts.attention(part), operands);
   return success();
 }
 
@@ -191,6 +216,7 @@ LogicalResult StepEmitter::emitOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](step::BufferOp o) { return emitBuffer(o); })
       .Case([&](step::EmbeddingOp o) { return emitEmbedding(o); })
+      .Case([&](step::AddNormOp o) { return emitAddNorm(o); })
       .Case([&](step::EncodeOp o) { return emitEncode(o); })
       .Case([&](step::LinearOp o) { return emitLinear(o); })
       .Case([&](step::RotationOp o) { return emitRotation(o); })
@@ -245,6 +271,6 @@ FailureOr<func::FuncOp> StepEmitter::emit() {
 FailureOr<func::FuncOp>
 picollm::emitStepFunction(step::ProgramOp program, model::ConfigAttr config,
                           InstructionSet isa,
-                          const AttentionObject &attention) {
+                          const AttentionObjects &attention) {
   return StepEmitter(program, config, isa, attention).emit();
 }

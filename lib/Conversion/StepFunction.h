@@ -5,6 +5,7 @@
 
 #include "PicoLLM/Step/Step.h"
 #include "picollm/Conversion/StepParts.h"
+#include <map>
 
 namespace picollm {
 
@@ -14,11 +15,15 @@ struct AttentionObject {
   int64_t workspaceFloats = 0;
 };
 
-/// Generates step_<isa>, a picollm_step_function, for the program. Reports an
-/// error at the op that cannot be lowered. The module keeps the program.
+/// By the window of a layer; 0: none.
+using AttentionObjects = std::map<int64_t, AttentionObject>;
+
+/// Generates step_<isa>, a picollm_step_function, for the program, whose
+/// layers' windows `attention` has. Reports an error at the op that cannot be
+/// lowered. The module keeps the program.
 mlir::FailureOr<mlir::func::FuncOp>
 emitStepFunction(step::ProgramOp program, model::ConfigAttr config,
-                 InstructionSet isa, const AttentionObject &attention);
+                 InstructionSet isa, const AttentionObjects &attention);
 
 } // namespace picollm
 

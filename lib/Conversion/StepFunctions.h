@@ -43,6 +43,10 @@ std::string layoutKey(const MatrixLayout &layout);
 /// First unit of `thread`: total * thread / threads.
 Value shareBegin(KernelBuilder &k, Value total, Value thread, Value threads);
 
+/// 1 / sqrt(mean(x^2) + epsilon) of `columns` floats at x, as f32.
+Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
+                     double epsilon);
+
 /// 1 / (1 + exp(-x)) * x and the tanh form of GeLU, for f32 x 8.
 Value emitSiLU(KernelBuilder &k, Value x);
 Value emitGeLUTanh(KernelBuilder &k, Value x);

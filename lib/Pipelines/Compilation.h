@@ -70,8 +70,8 @@ private:
   Stage imported = Stage::Import; ///< the stage that the input has behind it
   std::string source;             ///< file name of the model
   std::string scheme;
-  std::string tokenizer; ///< compiled tables
-  AttentionShape attentionShape;
+  std::string tokenizer;                       ///< compiled tables
+  std::vector<AttentionShape> attentionShapes; ///< one for each window
   model::ConfigAttr config; ///< the module's own goes on the way to LLVM
   std::optional<AllocationReport> report; ///< once packed
   std::string buildId;                    ///< once packed, hexadecimal

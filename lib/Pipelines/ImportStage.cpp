@@ -6,6 +6,7 @@
 #include "picollm/Import/Importer.h"
 #include "picollm/Support/WriteFile.h"
 #include "picollm/Tokenizer/TokenizerCompiler.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -23,12 +24,18 @@ static void rename(ModuleOp module, llvm::StringRef name) {
                              config.getKvHeads(), config.getHeadSize()));
 }
 
-static AttentionShape attentionShapeOf(ModuleOp module) {
+/// Of every window that the model's layers have.
+static std::vector<AttentionShape> attentionShapesOf(ModuleOp module) {
   auto config = module->getAttrOfType<model::ConfigAttr>("picollm.config");
-  AttentionShape shape;
-  shape.headSize = config.getHeadSize();
-  shape.group = config.getHeads() / config.getKvHeads();
-  return shape;
+  llvm::SmallSetVector<int64_t, 2> windows;
+  module.walk([&](model::AttentionOp op) {
+    windows.insert(int64_t(op.getWindow().value_or(0)));
+  });
+  std::vector<AttentionShape> shapes;
+  for (int64_t window : windows)
+    shapes.push_back({config.getHeadSize(),
+                      config.getHeads() / config.getKvHeads(), window});
+  return shapes;
 }
 
 /// How dialogs are written. That the model's own template is refused is no
@@ -105,7 +112,7 @@ llvm::Error Compilation::import() {
   if (llvm::Error error = measures.run(stageName(Stage::Import), read))
     return error;
   rename(*module, name);
-  attentionShape = attentionShapeOf(*module);
+  attentionShapes = attentionShapesOf(*module);
   config = (*module)->getAttrOfType<model::ConfigAttr>("picollm.config");
   if (llvm::Error error = writeFile(file(".tokenizer"), tokenizer))
     return error;

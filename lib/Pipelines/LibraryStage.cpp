@@ -18,16 +18,18 @@ llvm::Error Compilation::writeObject(llvm::StringRef path) {
 
 /// Objects of the attention functions that the module calls.
 static llvm::Expected<std::vector<std::string>>
-attentionObjects(const AttentionShape &shape, const TargetDescription &target) {
+attentionObjects(llvm::ArrayRef<AttentionShape> shapes,
+                 const TargetDescription &target) {
   std::vector<std::string> objects;
-  for (InstructionSet isa : target.instructionSets) {
-    AttentionTarget attention{target.triple, target.requiredFeatures(isa)};
-    auto object = buildAttention(shape, attention);
-    if (!object)
-      return object.takeError();
-    if (!llvm::is_contained(objects, *object))
-      objects.push_back(std::move(*object));
-  }
+  for (const AttentionShape &shape : shapes)
+    for (InstructionSet isa : target.instructionSets) {
+      AttentionTarget attention{target.triple, target.requiredFeatures(isa)};
+      auto object = buildAttention(shape, attention);
+      if (!object)
+        return object.takeError();
+      if (!llvm::is_contained(objects, *object))
+        objects.push_back(std::move(*object));
+    }
   return objects;
 }
 
@@ -43,7 +45,7 @@ static std::string chatRefusalOf(const std::string &tokenizerBytes) {
 }
 
 llvm::Error Compilation::writeLibrary() {
-  auto objects = attentionObjects(attentionShape, target);
+  auto objects = attentionObjects(attentionShapes, target);
   if (!objects)
     return objects.takeError();
   std::string object = output->scratchFile("step.o");

@@ -15,8 +15,9 @@
 
 namespace picollm {
 
-/// Keys and values are read in pieces of this many positions. Pieces are
-/// merged in ascending order, so results depend on nothing but the inputs.
+/// Keys and values are read in pieces of this many positions, from position 0
+/// or the first that the first token of a block attends to. Pieces are merged
+/// in ascending order, so results depend on nothing but the inputs.
 constexpr int64_t kAttentionPiecePositions = 256;
 
 /// Query tokens are worked on in blocks of this many.
@@ -27,6 +28,8 @@ constexpr int64_t kAttentionBlockTokens = 64;
 struct AttentionShape {
   int64_t headSize = 0; ///< a multiple of 4 in [4, 512]
   int64_t group = 0;    ///< query heads per KV head, in [1, 64]
+  /// Positions that a query attends to, its own included; 0: all before it.
+  int64_t window = 0;
 };
 
 /// What it is compiled for.
@@ -45,7 +48,8 @@ struct AttentionTarget {
 ///   k, v     f16 [context][headSize] of this layer and KV head; positions
 ///            [0, position + tokens) are filled and finite, the rest is not
 ///            read
-///   position of the first token; token t attends to [0, position + t]
+///   position of the first token; token t attends to [0, position + t], or the
+///            last `window` positions of that
 ///   tokens   >= 1
 ///   out      [tokens][group][headSize] f32, `outTokenStride` floats from one
 ///            token to the next; must not overlap any other operand
@@ -53,10 +57,11 @@ struct AttentionTarget {
 ///   workspace attentionWorkspaceFloats(shape) floats, 64-byte aligned, not
 ///            shared with another thread
 ///
-/// Strides are below 2^24 floats. A call equals, bit for bit, the calls for its blocks
-/// of kAttentionBlockTokens tokens: a step may hand out (KV head, block) pairs
-/// to its threads. A block of one token takes another path (decode) than longer
-/// ones (prefill); the two agree to a relative 1e-5 of the largest output.
+/// Strides are below 2^24 floats. A call equals, bit for bit, the calls for its
+/// blocks of kAttentionBlockTokens tokens: a step may hand out (KV head, block)
+/// pairs to its threads. A block of one token takes another path (decode) than
+/// longer ones (prefill); the two agree to a relative 1e-5 of the largest
+/// output.
 using AttentionFunction = void (*)(const float *q, int64_t qTokenStride,
                                    const uint16_t *k, const uint16_t *v,
                                    int64_t position, int64_t tokens, float *out,
@@ -68,7 +73,8 @@ using AttentionFunction = void (*)(const float *q, int64_t qTokenStride,
 int64_t attentionWorkspaceFloats(const AttentionShape &shape);
 
 /// Symbol of the function, hidden in its object, as
-/// "picollm_attention_d64_g3_avx2_f16c_fma": two targets for which the object
+/// "picollm_attention_d64_g3_avx2_f16c_fma", with "_w512" after the group for a
+/// window of 512: two targets for which the object
 /// is the same have the same name. Fails for a shape or target that
 /// buildAttention refuses.
 llvm::Expected<std::string>

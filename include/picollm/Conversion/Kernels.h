@@ -11,6 +11,7 @@
 //   encode_{codes_i8,table4_i8,f32}_<isa>        one block (f32: one segment)
 //   embedding_<columns>_<number>_<isa>           look-up in one distinct layout
 //   decode_b<bits>_<isa>                         one row of one segment
+//   add_norm_<columns>_<number>_<isa>            a norm, added to what is there
 //   rotation_<number>_<isa>, attention_<number>_<isa>
 //   step_<isa>                                   the whole step
 //

@@ -23,8 +23,9 @@ struct AttentionPart {
   int64_t heads = 0, kvHeads = 0, headSize = 0;
   double scale = 1;
   bool rotate = true;
-  std::string function;        ///< symbol of the AttentionFunction
-  int64_t workspaceFloats = 0; ///< of each thread
+  std::optional<double> normEpsilon; ///< of the norms of heads, where there are
+  std::string function;              ///< symbol of the AttentionFunction
+  int64_t workspaceFloats = 0;       ///< of each thread
 };
 
 /// Generates the functions of one instruction set into a module; equal requests
@@ -47,17 +48,24 @@ public:
   mlir::func::FuncOp encode(const MatrixLayout &layout,
                             std::optional<double> epsilon);
 
-  /// void(matrix, const int32_t *ids, float *out, tokens, thread, threads).
-  mlir::func::FuncOp embedding(const MatrixLayout &layout);
+  /// void(matrix, const int32_t *ids, float *out, tokens, thread, threads);
+  /// rows times `scale`, where given.
+  mlir::func::FuncOp embedding(const MatrixLayout &layout,
+                               std::optional<double> scale = {});
+
+  /// void(const float *input, const float *norm, float *output, tokens, thread,
+  /// threads); output = output + the norm of input, rows of `columns`.
+  mlir::func::FuncOp addNorm(int64_t columns, double epsilon);
 
   /// void(float *out, position, tokens, thread, threads); rows of cosines, then
   /// sines, one each per frequency.
   mlir::func::FuncOp rotation(llvm::ArrayRef<double> frequencies, double scale);
 
   /// void(float *query, const float *key, const float *value, const float
-  /// *angles, keys, values, context, position, tokens, workspace, float *out,
-  /// void *barrier, wait, thread, threads). keys, values: the layer's first
-  /// bytes in the KV cache. Rotates the query in place.
+  /// *angles, [const float *queryNorm, const float *keyNorm,] keys, values,
+  /// context, position, tokens, workspace, float *out, void *barrier, wait,
+  /// thread, threads); the norms with `normEpsilon`. keys, values: the layer's
+  /// first bytes in the KV cache. Changes the query in place.
   mlir::func::FuncOp attention(const AttentionPart &part);
 
 private:

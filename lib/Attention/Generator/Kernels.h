@@ -50,12 +50,13 @@ void constrainMatrix(BufferParam &buffer, int columns, int rowStride) {
   buffer.dim(1).set_min(0).set_stride(rowStride);
 }
 
-/// The two parameters that every kernel has.
+/// The parameters that every kernel has.
 template <typename Kernel>
 class AttentionKernel : public Halide::Generator<Kernel> {
 public:
   Halide::GeneratorParam<int> headSize{"head_size", 64};
   Halide::GeneratorParam<int> group{"group", 1};
+  Halide::GeneratorParam<bool> windowed{"windowed", false};
 };
 
 } // namespace picollm::attention

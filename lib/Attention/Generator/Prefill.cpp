@@ -56,12 +56,19 @@ public:
                                             // token 0 attends; may be negative
   Input<int32_t> count{"count"};            // positions, in [1, kPiece]
   Input<int32_t> first{"first"};            // not 0: `state` holds nothing yet
+  Input<int32_t> *lowest = nullptr;         // with a window: first position of
+                                            // the piece that token 0 attends
   Output<Buffer<float, 2>> next{"next"};    // the new state, may be `state`
   Var d{"d"}, r{"r"}, t{"t"}, j{"j"};
   Func dot{"dot"}, scores{"scores"}, maximum{"maximum"}, weights{"weights"};
-  Func last{"last"}, carried{"carried"}, sum{"sum"}, product{"product"},
-      tile{"tile"};
+  Func last{"last"}, earliest{"earliest"}, carried{"carried"}, sum{"sum"},
+      product{"product"}, tile{"tile"};
   RDom dims, all, positions, columns;
+
+  void configure() {
+    if (windowed)
+      lowest = add_input<int32_t>("lowest");
+  }
 
   void generate() {
     const int size = headSize;
@@ -77,9 +84,14 @@ public:
     // rows of `dot` are needed, and its tiles would lose their fixed place.
     last(r) = limit + r / int(group);
     Expr attended = t <= last(r);
+    if (windowed) {
+      earliest(r) = *lowest + r / int(group);
+      attended = attended && t >= earliest(r);
+    }
     scores(t, r) = select(attended, dot(t, r), kNoScore);
-    // A row that attends nothing of this piece has attended position 0 in the
-    // first piece: its maximum is finite, so no weight is lost or made up.
+    // A row that attends nothing of this piece has attended something in the
+    // first piece (position 0; the windows of a block begin in one piece): its
+    // maximum is finite, so no weight is lost or made up.
     Expr old = select(first != 0, kNoScore, state(size, r));
     maximum(r) = old;
     maximum(r) = max(maximum(r), scores(all, r));
@@ -114,11 +126,12 @@ public:
 
     Var outer, inner, block;
     next.split(r, outer, inner, rowTile, TailStrategy::RoundUp).vectorize(j, 4);
-    for (Func *f :
-         {&last, &maximum, &carried, &sum, &scores, &weights, &product, &tile})
-      f->compute_at(next, outer)
-          .store_in(MemoryType::Stack)
-          .bound_extent(r, rowTile);
+    for (Func *f : {&last, &earliest, &maximum, &carried, &sum, &scores,
+                    &weights, &product, &tile})
+      if (f->defined())
+        f->compute_at(next, outer)
+            .store_in(MemoryType::Stack)
+            .bound_extent(r, rowTile);
     tile.update(0).vectorize(columns, lanes);
     tile.update(1).unscheduled();
     tile.update(2).unscheduled();

@@ -1,9 +1,10 @@
 //===- Attention.cpp - rotation, KV cache, calls of the attention object --===//
 //
-// A thread rotates and stores the KV heads h with h % threads == thread and
-// rotates their query heads; then pairs of (KV head, block of tokens) go round
-// the threads. A prompt longer than one block needs a barrier in between,
-// because then a thread attends with heads that others have stored.
+// A thread normalises, rotates and stores the KV heads h with
+// h % threads == thread and does the same to their query heads; then pairs of
+// (KV head, block of tokens) go round the threads. A prompt longer than one
+// block needs a barrier in between, because then a thread attends with heads
+// that others have stored.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +32,7 @@ private:
   using Store = llvm::function_ref<void(Value value, int64_t first)>;
   void roundRobin(Value count, llvm::function_ref<void(Value)> body);
   void emitToken(Value head, Value token);
-  void rotate(Value row, Value angles, Store store);
+  void emitHead(Value row, Value norm, Value angles, Store store);
   void storeHalf(Value value, Value pointer);
   void emitCall(Value item, Value blocks);
   /// Widest vector that divides `count`.
@@ -47,8 +48,8 @@ private:
   KernelBuilder &k;
   const AttentionPart &part;
   int64_t group, rowBytes, kvRowBytes;
-  Value query, key, value, angles, keys, values, context, position, tokens,
-      workspace, out, barrier, wait, thread, threads;
+  Value query, key, value, angles, queryNorm, keyNorm, keys, values, context,
+      position, tokens, workspace, out, barrier, wait, thread, threads;
 };
 
 } // namespace
@@ -70,13 +71,26 @@ void AttentionEmitter::storeHalf(Value value, Value pointer) {
   k.store(scalar ? k.lane(bits, 0) : bits, pointer, 2);
 }
 
-/// Pairs (i, i + headSize / 2) turned by the angles, or as they are.
-void AttentionEmitter::rotate(Value row, Value angles, Store store) {
+/// The head at `row` normalised, if wanted, and its pairs
+/// (i, i + headSize / 2) turned by the angles, or as they are.
+void AttentionEmitter::emitHead(Value row, Value norm, Value angles,
+                                Store store) {
   int64_t half = part.headSize / 2, count = lanes(half);
   Type type = floats(count);
+  Value inverse;
+  if (part.normEpsilon) {
+    inverse = emitInverseRMS(k, row, part.headSize, *part.normEpsilon);
+    if (count > 1)
+      inverse = k.splat(inverse, count);
+  }
+  auto load = [&](int64_t first) {
+    Value x = k.load(type, k.at(row, 4 * first), 4);
+    if (!part.normEpsilon)
+      return x;
+    return k.fmul(k.fmul(x, inverse), k.load(type, k.at(norm, 4 * first), 4));
+  };
   for (int64_t i = 0; i < half; i += count) {
-    Value a = k.load(type, k.at(row, 4 * i), 4);
-    Value b = k.load(type, k.at(row, 4 * (i + half)), 4);
+    Value a = load(i), b = load(i + half);
     if (part.rotate) {
       Value cosine = k.load(type, k.at(angles, 4 * i), 4);
       Value sine = k.load(type, k.at(angles, 4 * (i + half)), 4);
@@ -98,21 +112,21 @@ void AttentionEmitter::emitToken(Value head, Value token) {
   Value place = k.add(headOffset(head), k.mul(k.add(position, token),
                                               k.index(2 * part.headSize)));
   Value keyPlace = k.at(keys, place), valuePlace = k.at(values, place);
-  rotate(k.at(key, kvRow), turn, [&](Value x, int64_t first) {
+  emitHead(k.at(key, kvRow), keyNorm, turn, [&](Value x, int64_t first) {
     storeHalf(x, k.at(keyPlace, 2 * first));
   });
   int64_t count = lanes(part.headSize);
   for (int64_t i = 0; i < part.headSize; i += count)
     storeHalf(k.load(floats(count), k.at(k.at(value, kvRow), 4 * i), 4),
               k.at(valuePlace, 2 * i));
-  if (!part.rotate)
+  if (!part.rotate && !part.normEpsilon)
     return;
   Value queries = k.at(query, k.add(k.mul(token, k.index(rowBytes)),
                                     k.mul(headBytes, k.index(group))));
   k.loop(k.index(0), k.index(4 * part.headSize * group), 4 * part.headSize,
          [&](Value offset) {
            Value row = k.at(queries, offset);
-           rotate(row, turn, [&](Value x, int64_t first) {
+           emitHead(row, queryNorm, turn, [&](Value x, int64_t first) {
              k.store(x, k.at(row, 4 * first), 4);
            });
          });
@@ -135,9 +149,13 @@ void AttentionEmitter::emitCall(Value item, Value blocks) {
 
 void AttentionEmitter::emit() {
   unsigned i = 0;
-  for (Value *v :
-       {&query, &key, &value, &angles, &keys, &values, &context, &position,
-        &tokens, &workspace, &out, &barrier, &wait, &thread, &threads})
+  for (Value *v : {&query, &key, &value, &angles})
+    *v = k.argument(i++);
+  if (part.normEpsilon)
+    for (Value *v : {&queryNorm, &keyNorm})
+      *v = k.argument(i++);
+  for (Value *v : {&keys, &values, &context, &position, &tokens, &workspace,
+                   &out, &barrier, &wait, &thread, &threads})
     *v = k.argument(i++);
   roundRobin(k.index(part.kvHeads), [&](Value head) {
     k.loop(k.index(0), tokens, 1, [&](Value token) { emitToken(head, token); });
@@ -173,17 +191,18 @@ mlir::func::FuncOp StepParts::attention(const AttentionPart &part) {
                     std::to_string(part.headSize) + " " +
                     std::to_string(llvm::bit_cast<uint64_t>(part.scale)) + " " +
                     std::to_string(part.rotate) + " " + part.function;
+  if (part.normEpsilon)
+    key += " " + std::to_string(llvm::bit_cast<uint64_t>(*part.normEpsilon));
   if (mlir::func::FuncOp function = table->find(key))
     return function;
   KernelBuilder &k = *builder;
   mlir::OpBuilder::InsertionGuard guard(k.b);
   declare(k, part.function);
+  llvm::SmallVector<Type> types(part.normEpsilon ? 8 : 6, k.ptr);
+  types.append({k.i64, k.i64, k.i64, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64});
   mlir::func::FuncOp existing;
   mlir::func::FuncOp function =
-      k.beginFunction(table->number("attention"),
-                      {k.ptr, k.ptr, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64,
-                       k.i64, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64},
-                      existing);
+      k.beginFunction(table->number("attention"), types, existing);
   // Between its two parts other threads write the cache.
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     function.removeArgAttr(i, "llvm.noalias");

@@ -90,14 +90,17 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
   return function;
 }
 
-/// The row `local` of panel `panel` into out[columns].
+/// The row `local` of panel `panel`, times `scale`, into out[columns].
 static void emitRow(KernelBuilder &k, const MatrixLayout &layout, size_t panel,
-                    Value matrix, Value local, Value out) {
+                    Value matrix, Value local, std::optional<double> scale,
+                    Value out) {
   const Panel &p = layout.panels[panel];
   PanelOffsets at = panelOffsets(layout, panel);
   int64_t orderBytes = orderEntryBytes(layout.columns);
   Value rowScale =
       loadHalf(k, k.at(k.at(matrix, at.rowScales), k.mul(local, k.index(2))));
+  if (scale)
+    rowScale = k.fmul(rowScale, k.constant(k.f32, *scale));
   Value tile = k.at(k.at(matrix, at.tiles),
                     k.mul(k.shiftRight(local, 5), k.index(tileBytes(p))));
   Value r = k.bitAnd(local, tileRows - 1);
@@ -115,9 +118,12 @@ static void emitRow(KernelBuilder &k, const MatrixLayout &layout, size_t panel,
   }
 }
 
-mlir::func::FuncOp StepParts::embedding(const MatrixLayout &layout) {
+mlir::func::FuncOp StepParts::embedding(const MatrixLayout &layout,
+                                        std::optional<double> scale) {
   std::string stem = "embedding_" + std::to_string(layout.columns);
   std::string key = stem + " " + layoutKey(layout);
+  if (scale)
+    key += " " + std::to_string(llvm::bit_cast<uint64_t>(*scale));
   if (mlir::func::FuncOp function = table->find(key))
     return function;
   KernelBuilder &k = *builder;
@@ -140,7 +146,8 @@ mlir::func::FuncOp StepParts::embedding(const MatrixLayout &layout) {
       // Unsigned: rows before the panel are far beyond its last one.
       Value inside =
           k.compare(CmpIPredicate::ult, local, k.index(layout.panels[p].rows));
-      k.ifThen(inside, [&] { emitRow(k, layout, p, matrix, local, place); });
+      k.ifThen(inside,
+               [&] { emitRow(k, layout, p, matrix, local, scale, place); });
       first += layout.panels[p].rows;
     }
   });

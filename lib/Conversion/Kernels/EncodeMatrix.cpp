@@ -9,37 +9,8 @@
 #include "Encode.h"
 #include "picollm/Layout/EncodedActivation.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-
 using namespace picollm;
 using mlir::arith::CmpIPredicate;
-
-/// 1 / sqrt(mean(x^2) + epsilon) as f32. The sum is in f64, four partial sums
-/// over columns j % 4, then the rest one by one: the same for every thread.
-static Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
-                            double epsilon) {
-  Type doubles = k.vec(4, k.f64);
-  auto square = [&](Type from, Type to, Value j) {
-    Value wide = mlir::arith::ExtFOp::create(
-        k.b, to, k.load(from, k.at(x, k.mul(j, k.index(4))), 4));
-    return k.fmul(wide, wide);
-  };
-  int64_t middle = columns / 4 * 4;
-  Value lanes =
-      k.loop(k.index(0), k.index(middle), 4, {k.constant(doubles, 0.0)},
-             [&](Value j, mlir::ValueRange sum) -> Values {
-               return {k.fadd(sum[0], square(k.vec(4, k.f32), doubles, j))};
-             })[0];
-  Value sum = k.fadd(k.fadd(k.lane(lanes, 0), k.lane(lanes, 1)),
-                     k.fadd(k.lane(lanes, 2), k.lane(lanes, 3)));
-  for (int64_t j = middle; j < columns; ++j)
-    sum = k.fadd(sum, square(k.f32, k.f64, k.index(j)));
-  Value mean = k.fdiv(sum, k.constant(k.f64, double(columns)));
-  Value root = k.intrinsic("llvm.sqrt", k.f64,
-                           {k.fadd(mean, k.constant(k.f64, epsilon))});
-  return mlir::arith::TruncFOp::create(k.b, k.f32,
-                                       k.fdiv(k.constant(k.f64, 1.0), root));
-}
 
 namespace {
 

@@ -88,6 +88,9 @@ TEST(AttentionNames, TargetsWithTheSameKernelsHaveTheSameName) {
   EXPECT_EQ(name("fma,f16c,avx2,bmi2"), name("+avx2,+f16c,+fma"));
   EXPECT_EQ(name("+avx2,+fma,+f16c,-fma"), name("+avx2,+f16c"));
   EXPECT_NE(name("+avx2"), name("+avx"));
+  EXPECT_EQ(
+      cantFail(attentionFunctionName({64, 3, 512}, makeTarget("baseline"))),
+      "picollm_attention_d64_g3_w512_baseline");
 }
 
 TEST(AttentionErrors, HeadSizeThatIsNoMultipleOfFour) {
@@ -107,6 +110,15 @@ TEST(AttentionErrors, GroupOutOfRange) {
         "attention: the number of query heads per KV head must be in [1, 64], "
         "found " +
             std::to_string(group));
+}
+
+TEST(AttentionErrors, WindowOutOfRange) {
+  for (int64_t window : {int64_t(-1), int64_t(1) << 31})
+    EXPECT_EQ(errorOf(buildAttention({64, 3, window}, makeTarget("avx2"),
+                                     testOptions())),
+              "attention: the window must be in [1, 2^31 - 1], or 0 for none, "
+              "found " +
+                  std::to_string(window));
 }
 
 TEST(AttentionErrors, ArchitectureWithoutKernels) {

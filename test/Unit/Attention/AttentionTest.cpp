@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <tuple>
 
 using namespace picollm;
 
@@ -27,12 +28,16 @@ struct Case {
   int64_t headSize, group, position, tokens;
   /// Size of q. At 1 scores are a few units.
   float magnitude = 1.0f;
+  int64_t window = 0;
+
+  AttentionShape shape() const { return {headSize, group, window}; }
 };
 
 /// Operands with room that must not be read (NaN) or written (guards).
 struct Operands {
   explicit Operands(const Case &c)
       : c(c), stride(c.group * c.headSize + 12), length(c.position + c.tokens),
+        unread(c.window ? std::max<int64_t>(0, c.position + 1 - c.window) : 0),
         q(stride * c.tokens, NAN), k((length + 300) * c.headSize, kHalfNaN),
         v(k), scale(1.0f / std::sqrt(float(c.headSize))) {
     std::mt19937 random(7 * c.headSize + c.group + 31 * length);
@@ -43,7 +48,7 @@ struct Operands {
     // Sign, exponents of 2^-24 (subnormals included) up to 2, any mantissa.
     std::uniform_int_distribution<int> half(0, 0x4000);
     for (std::vector<uint16_t> *cache : {&k, &v})
-      for (int64_t i = 0; i < length * c.headSize; ++i)
+      for (int64_t i = unread * c.headSize; i < length * c.headSize; ++i)
         (*cache)[i] = uint16_t(half(random) | (random() & 1) << 15);
   }
 
@@ -53,6 +58,7 @@ struct Operands {
 
   Case c;
   int64_t stride, length;
+  int64_t unread; ///< positions before the window of the first token
   std::vector<float> q;
   std::vector<uint16_t> k, v;
   float scale;
@@ -61,15 +67,17 @@ struct Operands {
 /// Output of one query by the definition, in double precision.
 std::vector<double> attend(const Operands &o, int64_t token, int64_t head) {
   const int64_t size = o.c.headSize, count = o.c.position + token + 1;
+  const int64_t first =
+      o.c.window ? std::max<int64_t>(0, count - o.c.window) : 0;
   std::vector<double> scores(count), result(size);
   double maximum = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (int64_t p = 0; p < count; ++p) {
+  for (int64_t p = first; p < count; ++p) {
     for (int64_t d = 0; d < size; ++d)
       scores[p] += double(o.query(token, head)[d]) *
                    halfValue(o.k[p * size + d]) * o.scale;
     maximum = std::max(maximum, scores[p]);
   }
-  for (int64_t p = 0; p < count; ++p) {
+  for (int64_t p = first; p < count; ++p) {
     const double weight = std::exp(scores[p] - maximum);
     sum += weight;
     for (int64_t d = 0; d < size; ++d)
@@ -84,7 +92,7 @@ std::vector<double> attend(const Operands &o, int64_t token, int64_t head) {
 /// stride of q and guards between tokens and at its end.
 void run(AttentionFunction function, const Operands &o, int64_t begin,
          int64_t end, std::vector<float> &out) {
-  const int64_t floats = attentionWorkspaceFloats({o.c.headSize, o.c.group});
+  const int64_t floats = attentionWorkspaceFloats(o.c.shape());
   const float nan = NAN;
   std::vector<float> memory(floats + 48, nan);
   auto address = reinterpret_cast<uintptr_t>(memory.data());
@@ -125,10 +133,11 @@ protected:
       GTEST_SKIP() << "this CPU lacks " << GetParam().features;
   }
 
-  AttentionFunction get(int64_t headSize, int64_t group) {
-    AttentionFunction &function = functions[{headSize, group}];
+  AttentionFunction get(int64_t headSize, int64_t group, int64_t window = 0) {
+    AttentionFunction &function = functions[{headSize, group, window}];
     if (!function) {
-      AttentionLibrary library({headSize, group}, makeTarget(GetParam().name));
+      AttentionLibrary library({headSize, group, window},
+                               makeTarget(GetParam().name));
       EXPECT_EQ(library.error, "");
       function = library.function;
     }
@@ -138,8 +147,9 @@ protected:
   void check(const Case &c, double tolerance) {
     SCOPED_TRACE(::testing::Message()
                  << "head size " << c.headSize << ", group " << c.group
-                 << ", position " << c.position << ", tokens " << c.tokens);
-    AttentionFunction function = get(c.headSize, c.group);
+                 << ", position " << c.position << ", tokens " << c.tokens
+                 << ", window " << c.window);
+    AttentionFunction function = get(c.headSize, c.group, c.window);
     ASSERT_TRUE(function);
     const Operands operands(c);
     std::vector<float> out = makeOutput(operands);
@@ -151,7 +161,7 @@ protected:
             << "wrote between tokens";
   }
 
-  std::map<std::pair<int64_t, int64_t>, AttentionFunction> functions;
+  std::map<std::tuple<int64_t, int64_t, int64_t>, AttentionFunction> functions;
 };
 
 TEST_P(Attention, DecodeOfEveryLength) {
@@ -192,6 +202,33 @@ TEST_P(Attention, PrefillThatEndsInALaterPiece) {
   // Rows of the block that starts before 256 attend nothing of the next piece.
   check({32, 2, 0, 300}, 5e-6);
   check({32, 2, 230, 64}, 5e-6);
+}
+
+// Windows within a piece, of a piece, across pieces; before and after they are
+// full; blocks whose later tokens attend nothing of the first or last piece.
+TEST_P(Attention, WindowOfThePositionsBefore) {
+  for (int64_t window : {1, 5, 64, 255, 256, 257, 600})
+    for (int64_t position : {0, 3, 63, 254, 255, 256, 700})
+      for (int64_t tokens : {1, 2, 13, 64, 150})
+        check({16, 3, position, tokens, 1, window}, 5e-6);
+}
+
+TEST_P(Attention, WindowOfGemma) {
+  for (int64_t position : {0, 511, 512, 900})
+    for (int64_t tokens : {1, 80})
+      check({256, 4, position, tokens, 1, 512}, 5e-6);
+}
+
+TEST_P(Attention, ACallWithAWindowEqualsTheCallsForItsBlocksBitForBit) {
+  const Operands operands({32, 3, 200, 129, 1, 100});
+  std::vector<float> whole = makeOutput(operands), blocks = whole;
+  AttentionFunction function = get(32, 3, 100);
+  ASSERT_TRUE(function);
+  run(function, operands, 0, 129, whole);
+  run(function, operands, 128, 129, blocks);
+  run(function, operands, 64, 128, blocks);
+  run(function, operands, 0, 64, blocks);
+  EXPECT_EQ(std::memcmp(whole.data(), blocks.data(), 4 * whole.size()), 0);
 }
 
 TEST_P(Attention, LargeScoresDoNotOverflow) {

@@ -35,6 +35,8 @@ MatrixLayout singleLayout() { return {96, {{45, {{4, 32}, {2, 64}}}}}; }
 
 const std::vector<double> frequencies = {1.0, 0.5, 0.0123, 1e-4};
 constexpr double epsilon = 1e-5;
+/// Columns of a norm that vectors do not divide.
+constexpr int64_t normColumns = 43;
 
 /// The packed bytes of a matrix.
 AlignedBuffer<uint8_t> pack(const QuantizedMatrix &matrix) {
@@ -55,7 +57,7 @@ std::vector<float> randomFloats(size_t count, unsigned seed) {
 
 struct Names {
   std::string linear, add, silu, gelu, encode, encodeGate, encodeSingle,
-      encodeNorm, embedding, rotation;
+      encodeNorm, embedding, scaledEmbedding, addNorm, rotation;
 };
 
 class StepPartsTest : public testing::TestWithParam<InstructionSet> {
@@ -83,6 +85,8 @@ protected:
     n.encodeSingle = publish(parts.encode(singleLayout(), std::nullopt));
     n.encodeNorm = publish(parts.encode(mixedLayout(), epsilon));
     n.embedding = publish(parts.embedding(mixedLayout()));
+    n.scaledEmbedding = publish(parts.embedding(mixedLayout(), 4.0));
+    n.addNorm = publish(parts.addNorm(normColumns, epsilon));
     n.rotation = publish(parts.rotation(frequencies, 1.25));
     compiled->load();
   }
@@ -299,6 +303,46 @@ TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
       for (int64_t j = 0; j < 264; ++j)
         ASSERT_EQ(out[264 * t + j], expected[j])
             << "row " << row << " column " << j;
+    }
+  }
+}
+
+TEST_P(StepPartsTest, EmbeddingIsScaled) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 14);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  std::vector<int32_t> ids = {0, 75, 134, 1};
+  std::vector<float> plain(ids.size() * 264), scaled(ids.size() * 264, NAN);
+  int64_t tokens = ids.size(), thread = 0, threads = 1;
+  compiled->call(name().embedding,
+                 {packed, ids, plain, tokens, thread, threads});
+  compiled->call(name().scaledEmbedding,
+                 {packed, ids, scaled, tokens, thread, threads});
+  // By a power of two, so that no product is rounded.
+  for (size_t i = 0; i < plain.size(); ++i)
+    ASSERT_EQ(scaled[i], 4 * plain[i]) << i;
+}
+
+TEST_P(StepPartsTest, NormIsAdded) {
+  const int64_t tokens = 5;
+  std::vector<float> x = randomFloats(tokens * normColumns, 3);
+  std::vector<float> weight = randomFloats(normColumns, 4);
+  const std::vector<float> before = randomFloats(tokens * normColumns, 5);
+  for (int64_t threads : {1, 2, 8}) {
+    std::vector<float> out = before;
+    for (int64_t thread = 0; thread < threads; ++thread)
+      compiled->call(name().addNorm, {x, weight, out, tokens, thread, threads});
+    for (int64_t t = 0; t < tokens; ++t) {
+      double squares = 0;
+      for (int64_t j = 0; j < normColumns; ++j)
+        squares += std::pow(double(x[t * normColumns + j]), 2);
+      for (int64_t j = 0; j < normColumns; ++j) {
+        int64_t i = t * normColumns + j;
+        ASSERT_NEAR(out[i],
+                    before[i] + x[i] * weight[j] /
+                                    std::sqrt(squares / normColumns + epsilon),
+                    1e-6 * std::max(1.0f, std::fabs(out[i])))
+            << "token " << t << " column " << j;
+      }
     }
   }
 }
