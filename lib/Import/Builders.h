@@ -15,6 +15,9 @@ namespace picollm {
 /// Llama 2, 3 and their like: SmolLM2, TinyLlama, Mistral 7B.
 mlir::Value buildLlama(ModelAssembler &assembler);
 
+/// The text models of Gemma 3.
+mlir::Value buildGemma3(ModelAssembler &assembler);
+
 } // namespace picollm
 
 #endif // PICOLLM_LIB_IMPORT_BUILDERS_H

@@ -51,6 +51,8 @@ public:
 private:
   void readHeads();
   void readRotary();
+  void readLocalAttention();
+  void readGemma3();
 
   // The value of a key of the family, or `otherwise` where it is absent; a
   // value of another type or out of range is an error.
@@ -138,7 +140,8 @@ void DescriptionReader::readHeads() {
 
 void DescriptionReader::readRotary() {
   RotaryDescription &rotary = model.rotary;
-  rotary.interleaved = true; // llama.cpp's converter permutes q and k
+  // llama.cpp's converter permutes q and k of this family only.
+  rotary.interleaved = family == "llama";
   rotary.dimensions = readCount("rope.dimension_count", model.headSize);
   rotary.base = readNumber("rope.freq_base", 10000);
   if (rotary.base <= 1)
@@ -177,6 +180,39 @@ void DescriptionReader::readRotary() {
   }
 }
 
+/// Of every `sliding_window_pattern` layers all but the last are local; they
+/// rotate by a base of their own, and nothing stretches them.
+void DescriptionReader::readLocalAttention() {
+  if (!find("attention.sliding_window", false))
+    return;
+  LocalAttention &local = model.local;
+  local.window = readCount("attention.sliding_window");
+  int64_t period = readCount("attention.sliding_window_pattern", 6);
+  if (period > 1024)
+    fail("metadata entry " + quoteKey("attention.sliding_window_pattern") +
+         " is " + Twine(period) + ", expected at most 1024");
+  else
+    local.pattern.assign(size_t(period - 1), true);
+  local.pattern.push_back(false);
+  local.rotary.dimensions = model.rotary.dimensions;
+  local.rotary.base = readNumber("rope.freq_base_swa", 10000);
+  if (local.rotary.base <= 1)
+    fail("metadata entry " + quoteKey("rope.freq_base_swa") +
+         " must be above 1, found " + std::to_string(local.rotary.base));
+}
+
+/// Files of Gemma 3 leave out what llama.cpp knows of the family.
+void DescriptionReader::readGemma3() {
+  readLocalAttention();
+  model.attentionSoftcap = readNumber("attn_logit_softcapping", 0);
+  model.logitSoftcap = readNumber("final_logit_softcapping", 0);
+  // The 27B model, told by its layers, scales by the size that the heads would
+  // have if they divided the embedding, not by their own.
+  if (model.layers == 62 && model.attentionScale == 0)
+    model.attentionScale =
+        1 / std::sqrt(double(model.embedding) / double(model.heads));
+}
+
 Expected<ModelDescription> DescriptionReader::read() {
   if (const GGUFValue *value = file.findValue("general.name"))
     model.name = value->getString().value_or("").str();
@@ -194,6 +230,8 @@ Expected<ModelDescription> DescriptionReader::read() {
     model.experts = value->getSigned().value_or(0);
   readHeads();
   readRotary();
+  if (family == "gemma3")
+    readGemma3();
 
   // As llama.cpp: the vocabulary decides, not the key vocab_size.
   const GGUFValue *tokens = file.findValue("tokenizer.ggml.tokens");

@@ -22,6 +22,7 @@ struct Family {
 
 static constexpr Family families[] = {
     {"llama", buildLlama},
+    {"gemma3", buildGemma3},
 };
 
 static Expected<const Family *> findFamily(const ModelFile &file) {

@@ -44,6 +44,20 @@ struct RotaryDescription {
   bool interleaved = false;
 };
 
+/// Layers that attend to the last positions only, and what else they have of
+/// their own.
+struct LocalAttention {
+  int64_t window = 0; ///< positions, the query's own included; 0: no such layer
+  /// Whether the first layers are such ones; after the last entry it goes on
+  /// with the first. Not empty where there is a window.
+  std::vector<bool> pattern;
+  RotaryDescription rotary;
+
+  bool includes(int64_t layer) const {
+    return window > 0 && pattern[size_t(layer) % pattern.size()];
+  }
+};
+
 /// The numbers that shape a model. Every count is positive and at most 2^31;
 /// heads is a multiple of kvHeads.
 struct ModelDescription {
@@ -59,7 +73,11 @@ struct ModelDescription {
   int64_t experts = 0; ///< 0: dense
   double normEpsilon = 0;
   double attentionScale = 0; ///< 0: 1 / sqrt(headSize)
+  /// Bound that a tanh sets to the scores of attention and to the logits
+  /// (Gemma 2); 0: none.
+  double attentionSoftcap = 0, logitSoftcap = 0;
   RotaryDescription rotary;
+  LocalAttention local;
 };
 
 /// An open model file. Tensors go by the names that GGUF gives them

@@ -1,4 +1,4 @@
-//===- GoldenModel.cpp - models of test/Fixtures/Llama --------------------===//
+//===- GoldenModel.cpp - models of test/Fixtures --------------------------===//
 
 #include "GoldenModel.h"
 #include <algorithm>
@@ -34,7 +34,9 @@ static std::vector<float> readNpy(const std::string &path) {
 }
 
 GoldenModel::GoldenModel(const std::string &name) {
-  std::string stem = PICOLLM_TEST_DIR "/Fixtures/Llama/" + name;
+  const bool isGemma3 = name.compare(0, 6, "gemma3") == 0;
+  std::string stem = std::string(PICOLLM_TEST_DIR "/Fixtures/") +
+                     (isGemma3 ? "Gemma3/" : "Llama/") + name;
   path = stem + ".gguf";
   if (name.back() == '/') {
     path = stem;

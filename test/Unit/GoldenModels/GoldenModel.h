@@ -1,4 +1,4 @@
-//===- GoldenModel.h - models of test/Fixtures/Llama ------------*- C++ -*-===//
+//===- GoldenModel.h - models of test/Fixtures ------------------*- C++ -*-===//
 
 #ifndef PICOLLM_TEST_GOLDENMODEL_H
 #define PICOLLM_TEST_GOLDENMODEL_H
@@ -10,7 +10,8 @@
 
 namespace picollm {
 
-/// A model file and what transformers computes from it; make.py there says how.
+/// A model file and what transformers computes from it; make.py in
+/// Fixtures/Llama and Fixtures/Gemma3 says how.
 struct GoldenModel {
   /// A name with a slash at its end is that of a Hugging Face folder.
   explicit GoldenModel(const std::string &name);
@@ -31,9 +32,18 @@ struct GoldenModel {
 
 /// Names of all models.
 constexpr const char *kGoldenModels[] = {
-    "gqa-tied-f32",         "mha-untied-f16",  "gqa-llama3-rope-q8_0",
-    "mqa-linear-rope-q4_0", "wide-heads-q4_1", "llama3-rope-bf16",
-    "linear-rope-f16",      "yarn-rope-bf16",
+    "gqa-tied-f32",
+    "mha-untied-f16",
+    "gqa-llama3-rope-q8_0",
+    "mqa-linear-rope-q4_0",
+    "wide-heads-q4_1",
+    "llama3-rope-bf16",
+    "linear-rope-f16",
+    "yarn-rope-bf16",
+    "gemma3-period-6-f32",
+    "gemma3-long-window-q8_0",
+    "gemma3-short-window-f16",
+    "gemma3-wide-heads-bf16",
 };
 
 /// Those of them that are there as Hugging Face folders too.

@@ -324,7 +324,7 @@ TEST_F(ImporterTest, ListsTheArchitecturesForAnUnknownOne) {
   file.set("general.architecture", "mamba");
   EXPECT_EQ(errorOfBytes(file.bytes()),
             path + ": the architecture 'mamba' is not supported; supported: "
-                   "llama");
+                   "llama, gemma3");
 }
 
 TEST_F(ImporterTest, NamesTheMissingTensor) {
