@@ -96,6 +96,7 @@ llvm::Error Pack::packVectors(ModuleOp module, WeightFileWriter &writer) {
       return offset.takeError();
     weight.setRefAttr(refTo(*offset, 4 * values->size(), "f32"));
     weight.removeInterleavedHeadsAttr();
+    weight.removePlusAttr();
   }
   return llvm::Error::success();
 }

@@ -94,5 +94,7 @@ WeightSource picollm::toWeightSource(model::WeightOp weight,
   source.rows = type.getRank() == 1 ? 1 : type.getDimSize(0);
   source.columns = type.getDimSize(type.getRank() - 1);
   source.interleavedHeads = weight.getInterleavedHeads().value_or(0);
+  if (weight.getPlus())
+    source.plus = weight.getPlus()->convertToDouble();
   return source;
 }

@@ -90,8 +90,10 @@ FlatSymbolRefAttr ModelAssembler::declare(StringRef name, int64_t rows,
                           : IntegerAttr();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(forward);
-  model::WeightOp::create(builder, location, builder.getStringAttr(name),
-                          TypeAttr::get(type), reference, heads);
+  model::WeightOp::create(
+      builder, location, builder.getStringAttr(name), TypeAttr::get(type),
+      reference, heads,
+      source->plus != 0 ? builder.getF64FloatAttr(source->plus) : FloatAttr());
   return symbol;
 }
 

@@ -93,13 +93,15 @@ Error WeightReader::readRows(const WeightSource &source, int64_t row,
 
   const uint8_t *data = bytes->bytes_begin() + source.offset;
   int64_t blocks = source.columns / encoding->blockElements;
-  if (source.interleavedHeads == 0) {
+  if (source.interleavedHeads == 0)
     encoding->decode(data + row * *rowBytes, blocks * count, out);
-    return Error::success();
-  }
-  for (int64_t i = 0; i < count; ++i)
-    encoding->decode(data + storedRow(source, row + i) * *rowBytes, blocks,
-                     out + i * source.columns);
+  else
+    for (int64_t i = 0; i < count; ++i)
+      encoding->decode(data + storedRow(source, row + i) * *rowBytes, blocks,
+                       out + i * source.columns);
+  if (source.plus != 0)
+    for (int64_t i = 0; i < count * source.columns; ++i)
+      out[i] += float(source.plus);
   return Error::success();
 }
 

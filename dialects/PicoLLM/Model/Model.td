@@ -92,15 +92,17 @@ def Model_WeightOp : Model_Op<"weight", [Symbol]> {
   let summary = "a tensor of parameters that lives in a file";
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
                        Model_WeightRefAttr:$ref,
-                       OptionalAttr<I64Attr>:$interleaved_heads);
+                       OptionalAttr<I64Attr>:$interleaved_heads,
+                       OptionalAttr<F64Attr>:$plus);
   let description = [{
     `interleaved_heads`: the file stores the rows of each of so many heads as
     interleaved pairs (GGUF's q and k of the Llama architecture): row i of a
     head of the weight is row 2 i of the head in the file, row
-    i + head_size / 2 is row 2 i + 1.
+    i + head_size / 2 is row 2 i + 1. `plus`: the file stores every number less
+    this (norms of Gemma, which transformers keeps without their 1).
   }];
   let assemblyFormat = [{$sym_name `:` $type $ref
-      (`interleaved_heads` $interleaved_heads^)? attr-dict}];
+      (`interleaved_heads` $interleaved_heads^)? (`plus` $plus^)? attr-dict}];
   let hasVerifier = 1;
 }
 

@@ -57,6 +57,9 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "refers to " << getRef().getSize()
                          << " bytes, expected " << bytes << " for " << type
                          << " in " << getRef().getEncoding() << " (weight_c2)";
+  if (getPlus() && !getPlus()->isFinite())
+    return emitOpError() << "adds " << getPlus()->convertToDouble()
+                         << ", expected a finite number (weight_c4)";
   if (!getInterleavedHeads())
     return success();
   int64_t heads = *getInterleavedHeads();

@@ -26,6 +26,7 @@ struct WeightSource {
   int64_t rows = 0;
   int64_t columns = 0;
   int64_t interleavedHeads = 0; ///< see picollm.weight; 0: rows as stored
+  double plus = 0;              ///< added to every number, see picollm.weight
 };
 
 /// Maps model files and decodes their tensors. Safe to use from several
@@ -33,7 +34,7 @@ struct WeightSource {
 class WeightReader {
 public:
   /// Decodes rows [row, row + count) into out[count][columns]. Exact: the
-  /// values that the format defines, in float32.
+  /// values that the format defines, in float32, and `plus` added to them.
   llvm::Error readRows(const WeightSource &source, int64_t row, int64_t count,
                        float *out);
 

@@ -15,6 +15,8 @@ module attributes {picollm.config = #config} {
   picollm.weight @q : tensor<16x16xf32> <file = "m.gguf", offset = 288, size = 512, encoding = "f16", hash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"> interleaved_heads 2
   picollm.weight @kv : tensor<8x16xf32> <file = "m.gguf", offset = 800, size = 512, encoding = "f32", hash = "">
   picollm.weight @norm : tensor<16xf32> <file = "m.gguf", offset = 1312, size = 64, encoding = "f32", hash = "">
+  // CHECK: picollm.weight @shifted : tensor<16xf32> <file = "m.gguf", offset = 1408, size = 64, encoding = "f32", hash = ""> plus 1.000000e+00
+  picollm.weight @shifted : tensor<16xf32> <file = "m.gguf", offset = 1408, size = 64, encoding = "f32", hash = ""> plus 1.0
   picollm.weight @head_norm : tensor<8xf32> <file = "m.gguf", offset = 1376, size = 32, encoding = "f32", hash = "">
 
   // CHECK-LABEL: func.func @forward(

@@ -107,6 +107,11 @@ picollm.weight @w : tensor<6x2xf32> <file = "m", offset = 0, size = 48, encoding
 
 // -----
 
+// expected-error @below {{(weight_c4)}}
+picollm.weight @w : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = ""> plus 0x7FF0000000000000
+
+// -----
+
 picollm.weight @e : tensor<32x16xf32> <file = "m", offset = 0, size = 2048, encoding = "f32", hash = "">
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @f(%t: tensor<?xi32>) {

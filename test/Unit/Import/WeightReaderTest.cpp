@@ -120,6 +120,16 @@ TEST_F(WeightReaderTest, ReadsSomeInterleavedRows) {
   EXPECT_EQ(rows, (std::vector<float>{20, 21, 14, 15}));
 }
 
+TEST_F(WeightReaderTest, AddsWhatTheFileLeavesOut) {
+  source.plus = 1;
+  std::vector<float> rows(4);
+  ASSERT_FALSE(bool(reader.readRows(source, 3, 2, rows.data())));
+  EXPECT_EQ(rows, (std::vector<float>{7, 8, 9, 10}));
+  source.interleavedHeads = 2;
+  ASSERT_FALSE(bool(reader.readRows(source, 8, 2, rows.data())));
+  EXPECT_EQ(rows, (std::vector<float>{21, 22, 15, 16}));
+}
+
 TEST_F(WeightReaderTest, RejectsUnknownEncoding) {
   source.encoding = "packed";
   EXPECT_NE(errorOf(source).find("tensor 'w' has the encoding 'packed'"),
