@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "HuggingFaceSentencePiece.h"
 #include "HuggingFaceSplitter.h"
 #include "TurnEnds.h"
 #include "picollm/Import/HuggingFace.h"
@@ -35,6 +36,7 @@ public:
 
 private:
   void refuseUnsupported();
+  void refuseOtherSteps();
   void readTokens();
   void readAddedTokens();
   void readMerges();
@@ -106,10 +108,7 @@ void TokenizerReader::refuseUnsupported() {
       model.string("type").value_or(model.has("merges") ? "BPE" : "unnamed");
   if (type != "BPE")
     file.fail("the tokenizer is of the kind " + quote(type) +
-              "; only byte-level BPE is supported");
-  if (model.boolean("byte_fallback").value_or(false))
-    file.fail("the tokenizer is a BPE of SentencePiece ('byte_fallback'); only "
-              "byte-level BPE is supported");
+              "; only BPE is supported");
   for (StringRef key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!model.string(key).value_or("").empty())
       file.fail("the tokenizer marks parts of words (" + quote(key) +
@@ -117,6 +116,10 @@ void TokenizerReader::refuseUnsupported() {
   if (model.number("dropout").value_or(0) != 0)
     file.fail("the tokenizer leaves out merges at random ('dropout'), which is "
               "not supported");
+}
+
+/// Steps around the merges of a byte-level BPE; its splitters are read apart.
+void TokenizerReader::refuseOtherSteps() {
   std::string step = findUnknownStep(file.find("normalizer"), "normalizers",
                                      [](StringRef s) { return s == "NFC"; });
   if (!step.empty())
@@ -366,19 +369,31 @@ void TokenizerReader::readChatTemplate(StringRef chatTemplate) {
 }
 
 Expected<TokenizerData> TokenizerReader::read(StringRef chatTemplate) {
-  data.model = "gpt2";
+  const bool isScored = isSentencePiece(file);
+  data.model = isScored ? "llama" : "gpt2";
   if (!file.failed())
     refuseUnsupported();
+  if (!file.failed() && !isScored)
+    refuseOtherSteps();
   if (!file.failed())
     readTokens();
   if (!file.failed())
     readMerges();
-  if (!file.failed())
+  if (!file.failed() && isScored) {
+    data.addSpacePrefix = readSpacePrefix(file);
+    scoreByMerges(file, data);
+  } else if (!file.failed()) {
     data.splitters = readSplitters(file);
+  }
   data.ignoreMerges =
       file.object("model").boolean("ignore_merges").value_or(false);
+  if (isScored && *data.ignoreMerges)
+    file.fail("'ignore_merges' is true, which is not supported for a BPE of "
+              "SentencePiece");
   if (!file.failed())
     readSpecialTokens();
+  if (isScored && !data.addBos)
+    data.addBos = false; // unlike GGUF's, a silent file adds none
   if (!file.failed())
     readChatTemplate(chatTemplate);
   if (file.failed())

@@ -31,16 +31,18 @@ struct HuggingFaceDescription {
 };
 
 /// Reads config.json as transformers 4 and 5 write it. Refuses what no builder
-/// knows: other architectures, biases, quantised weights, sliding windows.
+/// knows: other architectures, biases, quantised weights, sliding windows of
+/// Llama.
 /// Errors are one sentence that starts with the path of a file.
 llvm::Expected<HuggingFaceDescription>
 describeHuggingFaceModel(const HuggingFaceTexts &texts);
 
-/// Reads a byte-level BPE out of tokenizer.json; refuses every other kind, and
-/// what this kind has that the compiled tokenizer does not. The one exception
-/// is the normaliser NFC, which is left out. The vocabulary is filled up to
-/// `vocabulary` tokens, for which the model has logits. `texts.tokenizer` must
-/// not be empty. Errors are one sentence that starts with the path of a file.
+/// Reads a byte-level BPE or the BPE of SentencePiece out of tokenizer.json;
+/// refuses every other kind, and what these have that the compiled tokenizer
+/// does not. The one exception is the normaliser NFC, which is left out. The
+/// vocabulary is filled up to `vocabulary` tokens, for which the model has
+/// logits. `texts.tokenizer` must not be empty. Errors are one sentence that
+/// starts with the path of a file.
 llvm::Expected<TokenizerData>
 readHuggingFaceTokenizer(const HuggingFaceTexts &texts, int64_t vocabulary);
 

@@ -3,13 +3,15 @@
 `sentencepiece`, which shares no code with picollm.
 
     python3 -m venv venv
-    venv/bin/pip install sentencepiece==0.2.3 protobuf gguf==0.19.0
+    venv/bin/pip install sentencepiece==0.2.3 protobuf gguf==0.19.0 tokenizers==0.23.3
     venv/bin/python make_sentencepiece.py gemma-3-270m-q4_k_m.gguf
 
 sentencepiece.json: two small vocabularies, trained here, as GGUF has them, and
 the ids of the texts of texts.json. "gemma": no space before a text, tokens of
 its user for runs of spaces and line ends; "llama": a space before it.
 gemma3.json: the ids under the vocabulary of the GGUF file.
+sentencepiece_tokenizers.json: the two small ones as the library `tokenizers` of
+Hugging Face saves them, with its own form of merges.
 """
 import io
 import json
@@ -19,6 +21,8 @@ import sys
 import gguf
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
+from tokenizers import (AddedToken, Tokenizer, decoders, models, normalizers,
+                        pre_tokenizers)
 
 HERE = pathlib.Path(__file__).parent
 SPACE = "\u2581"
@@ -86,6 +90,40 @@ def vocabulary(proto, texts):
         "ids": ids_of(proto, texts)}
 
 
+def as_tokenizer(proto, texts):
+    """As converters of transformers make it: every split of a token into two
+    others is a merge, by falling score. Gemma's for "gemma", Llama 2's for
+    "llama"."""
+    vocab = {p.piece: i for i, p in enumerate(proto.pieces)}
+    merges = [(p.score, p.piece[:i], p.piece[i:]) for p in proto.pieces
+              for i in range(1, len(p.piece))
+              if p.piece[:i] in vocab and p.piece[i:] in vocab]
+    merges.sort(key=lambda m: (-m[0], len(m[1]), len(m[2])))
+    tokenizer = Tokenizer(models.BPE(
+        vocab=vocab, merges=[m[1:] for m in merges], unk_token="<unk>",
+        fuse_unk=True, byte_fallback=True))
+    prefix = proto.normalizer_spec.add_dummy_prefix
+    replace = normalizers.Replace(" ", SPACE)
+    decode = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+    if prefix:
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Prepend(SPACE), replace])
+        decode.append(decoders.Strip(" ", 1, 0))
+    else:
+        tokenizer.normalizer = replace
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence(decode)
+    for p in proto.pieces:
+        if p.type in (2, 3, USER_DEFINED):
+            token = AddedToken(p.piece, special=p.type != USER_DEFINED, normalized=False)
+            (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+    # It puts a space after a token of the user too, SentencePiece does not.
+    for text, ids in zip(texts, ids_of(proto, texts)):
+        same = tokenizer.encode(text, add_special_tokens=False).ids == ids
+        assert same or (prefix and "<file_sep>" in text), text
+    return json.loads(tokenizer.to_str())
+
+
 def write(name, value):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     (HERE / name).write_text(text.replace("],[", "],\n["), encoding="ascii")
@@ -93,9 +131,11 @@ def write(name, value):
 
 def main():
     texts = json.loads((HERE / "texts.json").read_text())
-    write("sentencepiece.json", {
-        "gemma": vocabulary(train(texts, False, RUNS + ["<file_sep>"]), texts),
-        "llama": vocabulary(train(texts, True, ["<file_sep>"]), texts)})
+    protos = {"gemma": train(texts, False, RUNS + ["<file_sep>"]),
+              "llama": train(texts, True, ["<file_sep>"])}
+    write("sentencepiece.json", {n: vocabulary(p, texts) for n, p in protos.items()})
+    write("sentencepiece_tokenizers.json",
+          {n: as_tokenizer(p, texts) for n, p in protos.items()})
     write("gemma3.json", {"ids": ids_of(proto_of(gguf.GGUFReader(sys.argv[1])), texts)})
 
 

@@ -64,6 +64,69 @@ TEST_P(SavedTokenizer, GivesTheIdsOfTheLibrary) {
                   /*parseSpecial=*/true);
 }
 
+/// "gemma" or "llama" as the library saves it.
+Folder sentencePieceFolder(const std::string &name) {
+  Folder folder;
+  folder.tokenizer = readFixture("sentencepiece_tokenizers.json").at(name);
+  folder.vocabulary =
+      int64_t(readFixture("sentencepiece.json").at(name)["tokens"].size());
+  folder.tokenizerConfig["bos_token"] = "<s>";
+  return folder;
+}
+
+class SavedSentencePiece : public testing::TestWithParam<const char *> {};
+
+TEST_P(SavedSentencePiece, GivesTheIdsOfSentencePiece) {
+  Folder folder = sentencePieceFolder(GetParam());
+  CompiledTokenizer tokenizer(folder.readOrFail());
+  expectGoldenIds(tokenizer,
+                  readFixture("sentencepiece.json").at(GetParam())["ids"],
+                  /*parseSpecial=*/true);
+  EXPECT_FALSE(tokenizer->addBos());
+  folder.tokenizerConfig["add_bos_token"] = true;
+  EXPECT_TRUE(CompiledTokenizer(folder.readOrFail())->addBos());
+}
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, SavedSentencePiece,
+                         testing::Values("gemma", "llama"));
+
+TEST(SavedSentencePieceSteps, MetaspaceStandsForTheNormaliser) {
+  for (bool prefix : {true, false}) {
+    Folder folder = sentencePieceFolder(prefix ? "llama" : "gemma");
+    folder.tokenizer["normalizer"] = nullptr;
+    folder.tokenizer["pre_tokenizer"] = {
+        {"type", "Metaspace"},
+        {"replacement", "\u2581"},
+        {"prepend_scheme", prefix ? "always" : "never"},
+        {"split", false}};
+    EXPECT_EQ(folder.readOrFail().addSpacePrefix, prefix);
+    folder.tokenizer["pre_tokenizer"]["prepend_scheme"] = "first";
+    folder.expectError("the pre-tokeniser 'Metaspace' does something");
+    folder.tokenizer["pre_tokenizer"]["prepend_scheme"] = "never";
+    folder.tokenizer["pre_tokenizer"]["split"] = true;
+    folder.expectError("expected none, or 'Metaspace' without 'split'");
+  }
+}
+
+TEST(SavedSentencePieceSteps, OthersAreRefused) {
+  Folder folder = sentencePieceFolder("gemma");
+  const json whole = folder.tokenizer;
+  folder.tokenizer["normalizer"] = {{"type", "Lowercase"}};
+  folder.expectError("the normaliser 'Lowercase' does something");
+  folder.tokenizer["normalizer"] = nullptr;
+  folder.tokenizer["pre_tokenizer"] = nullptr;
+  folder.expectError("does not spell spaces as U+2581");
+  folder.tokenizer = whole;
+  folder.tokenizer["decoder"] = {{"type", "WordPiece"}};
+  folder.expectError("the decoder 'WordPiece' is not supported");
+  folder.tokenizer = whole;
+  folder.tokenizer["model"]["ignore_merges"] = true;
+  folder.expectError("'ignore_merges' is true");
+  folder.tokenizer = whole;
+  folder.tokenizer["model"]["merges"].push_back({"qqq", "zzz"});
+  folder.expectError("makes 'qqqzzz', which is not in the vocabulary");
+}
+
 INSTANTIATE_TEST_SUITE_P(PreTokenizers, SavedTokenizer,
                          testing::Values("gpt-2", "smollm", "llama-bpe",
                                          "qwen2", "gpt-4o", "tekken",
@@ -228,12 +291,9 @@ TEST(HuggingFaceTokenizer, RefusesOtherKinds) {
   for (const char *kind : {"Unigram", "WordPiece", "WordLevel"}) {
     model["type"] = kind;
     folder.expectError("the tokenizer is of the kind '" + std::string(kind) +
-                       "'; only byte-level BPE is supported");
+                       "'; only BPE is supported");
   }
   model["type"] = "BPE";
-  model["byte_fallback"] = true;
-  folder.expectError("is a BPE of SentencePiece ('byte_fallback')");
-  model["byte_fallback"] = false;
   model["end_of_word_suffix"] = "</w>";
   folder.expectError("marks parts of words ('end_of_word_suffix')");
   model["end_of_word_suffix"] = nullptr;
