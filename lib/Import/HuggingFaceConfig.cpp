@@ -1,8 +1,9 @@
 //===- HuggingFaceConfig.cpp - the numbers of config.json -----------------===//
 //
-// Names and defaults are those of LlamaConfig of transformers; the parameters
-// of RoPE are in "rope_theta" and "rope_scaling" up to version 4 and together
-// in "rope_parameters" from version 5 on (modeling_rope_utils.py).
+// Names and defaults are those of LlamaConfig and Gemma3TextConfig of
+// transformers; the parameters of RoPE are in "rope_theta" and "rope_scaling"
+// up to version 4 and together in "rope_parameters" from version 5 on
+// (modeling_rope_utils.py), where Gemma has them for each kind of layer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +28,7 @@ struct Architecture {
 };
 constexpr Architecture architectures[] = {
     {"LlamaForCausalLM", "llama", "llama"},
+    {"Gemma3ForCausalLM", "gemma3_text", "gemma3"},
 };
 
 class ConfigReader {
@@ -38,12 +40,16 @@ public:
 
 private:
   void readArchitecture();
+  bool isGemma3() const { return result.architecture == "gemma3"; }
   void refuseUnsupported();
   void readHeads();
   void readRotary();
-  void readLinear(JsonReader &rope);
-  void readYaRN(JsonReader &rope);
-  void readLlama3(JsonReader &rope);
+  void readRotary(JsonReader rope, double base, RotaryDescription &rotary);
+  void readLinear(JsonReader &rope, RotaryDescription &rotary);
+  void readYaRN(JsonReader &rope, RotaryDescription &rotary);
+  void readLlama3(JsonReader &rope, RotaryDescription &rotary);
+  void readGemma3();
+  void readLayerTypes();
 
   /// A whole number from 1 to 2^31; where it is absent `otherwise`, or an
   /// error.
@@ -118,6 +124,19 @@ void ConfigReader::refuseUnsupported() {
   for (StringRef key : {"attention_bias", "mlp_bias"})
     if (config.boolean(key).value_or(false))
       config.fail(quote(key) + " is true, but biases are not supported");
+  if (isGemma3()) {
+    std::string activation =
+        config.string("hidden_activation").value_or("gelu_pytorch_tanh");
+    if (activation != "gelu_pytorch_tanh")
+      config.fail("the activation " + quote(activation) +
+                  " is not supported; supported for Gemma 3: "
+                  "gelu_pytorch_tanh");
+    if (config.boolean("use_bidirectional_attention").value_or(false))
+      config.fail(
+          "'use_bidirectional_attention' is true, but only attention to "
+          "what came before is supported");
+    return;
+  }
   if (config.has("sliding_window") &&
       config.boolean("use_sliding_window").value_or(true))
     config.fail("'sliding_window' limits attention, which is not supported");
@@ -134,23 +153,23 @@ void ConfigReader::readHeads() {
   if (model.heads % model.kvHeads)
     config.fail(Twine(model.heads) + " heads share " + Twine(model.kvHeads) +
                 " heads of keys and values, which does not divide");
-  if (!config.has("head_dim") && model.embedding % model.heads)
+  if (!config.has("head_dim") && !isGemma3() && model.embedding % model.heads)
     config.fail("a hidden size of " + Twine(model.embedding) + " over " +
                 Twine(model.heads) + " heads does not divide");
   model.headSize = readCount(
-      config, "head_dim", std::max<int64_t>(model.embedding / model.heads, 1));
+      config, "head_dim",
+      isGemma3() ? 256 : std::max<int64_t>(model.embedding / model.heads, 1));
   if (model.headSize % 2 || model.headSize > 65536)
     config.fail("heads have " + Twine(model.headSize) +
                 " elements, expected an even number up to 65536");
 }
 
-void ConfigReader::readLinear(JsonReader &rope) {
-  result.model.rotary.factor = readNumber(rope, "factor");
-  result.model.rotary.scaling = RotaryScaling::Linear;
+void ConfigReader::readLinear(JsonReader &rope, RotaryDescription &rotary) {
+  rotary.factor = readNumber(rope, "factor");
+  rotary.scaling = RotaryScaling::Linear;
 }
 
-void ConfigReader::readYaRN(JsonReader &rope) {
-  RotaryDescription &rotary = result.model.rotary;
+void ConfigReader::readYaRN(JsonReader &rope, RotaryDescription &rotary) {
   rotary.scaling = RotaryScaling::YaRN;
   rotary.originalContext =
       readCount(rope, "original_max_position_embeddings", result.model.context);
@@ -182,8 +201,7 @@ void ConfigReader::readYaRN(JsonReader &rope) {
 /// What each frequency is divided by: 1 for those that turn often over the
 /// original context, `factor` for those that turn rarely (Llama 3.1, model
 /// card of Meta).
-void ConfigReader::readLlama3(JsonReader &rope) {
-  RotaryDescription &rotary = result.model.rotary;
+void ConfigReader::readLlama3(JsonReader &rope, RotaryDescription &rotary) {
   double factor = readNumber(rope, "factor");
   double low = readNumber(rope, "low_freq_factor");
   double high = readNumber(rope, "high_freq_factor");
@@ -208,12 +226,25 @@ void ConfigReader::readLlama3(JsonReader &rope) {
 }
 
 void ConfigReader::readRotary() {
-  RotaryDescription &rotary = result.model.rotary;
   bool isVersion4 = config.has("rope_scaling");
   JsonReader rope =
       config.object(isVersion4 ? "rope_scaling" : "rope_parameters");
-  rotary.base =
-      readNumber(rope, "rope_theta", readNumber(config, "rope_theta", 10000));
+  double base = readNumber(config, "rope_theta", isGemma3() ? 1000000 : 10000);
+  if (!isGemma3())
+    return readRotary(rope, base, result.model.rotary);
+  // Up to version 4 only layers that attend to all are stretched.
+  double localBase = readNumber(config, "rope_local_base_freq", 10000);
+  bool isByType = rope.has("full_attention") || rope.has("sliding_attention");
+  JsonReader none(nullptr, "", error);
+  readRotary(isByType ? rope.object("full_attention") : rope, base,
+             result.model.rotary);
+  readRotary(isByType ? rope.object("sliding_attention") : none, localBase,
+             result.model.local.rotary);
+}
+
+void ConfigReader::readRotary(JsonReader rope, double base,
+                              RotaryDescription &rotary) {
+  rotary.base = readNumber(rope, "rope_theta", base);
   if (rotary.base <= 1)
     rope.fail("'rope_theta' must be above 1, found " +
               std::to_string(rotary.base));
@@ -231,14 +262,53 @@ void ConfigReader::readRotary() {
   if (rope.failed() || type == "default")
     return;
   if (type == "linear")
-    readLinear(rope);
+    readLinear(rope, rotary);
   else if (type == "yarn")
-    readYaRN(rope);
+    readYaRN(rope, rotary);
   else if (type == "llama3")
-    readLlama3(rope);
+    readLlama3(rope, rotary);
   else
     rope.fail("the RoPE scaling " + quote(type) +
               " is not supported; supported: default, linear, yarn, llama3");
+}
+
+/// Which layers are local: a list of all, or a period whose last one is not.
+void ConfigReader::readLayerTypes() {
+  LocalAttention &local = result.model.local;
+  if (const Json *types = config.array("layer_types")) {
+    if (int64_t(types->size()) != result.model.layers)
+      config.fail("'layer_types' has " + Twine(types->size()) +
+                  " entries, expected " + Twine(result.model.layers) +
+                  ", one for every layer");
+    for (const Json &type : *types) {
+      if (type != "sliding_attention" && type != "full_attention")
+        config.fail("'layer_types' may hold 'sliding_attention' and "
+                    "'full_attention'; other layers are not supported");
+      local.pattern.push_back(type == "sliding_attention");
+    }
+    return;
+  }
+  StringRef key = "sliding_window_pattern";
+  int64_t period =
+      readCount(config, key, readCount(config, "_sliding_window_pattern", 6));
+  if (period > 1024)
+    config.fail(quote(key) + " is " + Twine(period) +
+                ", expected at most 1024");
+  else
+    local.pattern.assign(size_t(period - 1), true);
+  local.pattern.push_back(false);
+}
+
+void ConfigReader::readGemma3() {
+  ModelDescription &model = result.model;
+  model.local.window = readCount(config, "sliding_window", 4096);
+  readLayerTypes();
+  model.attentionScale =
+      1 / std::sqrt(readNumber(config, "query_pre_attn_scalar", 256));
+  if (config.has("attn_logit_softcapping"))
+    model.attentionSoftcap = readNumber(config, "attn_logit_softcapping");
+  if (config.has("final_logit_softcapping"))
+    model.logitSoftcap = readNumber(config, "final_logit_softcapping");
 }
 
 Expected<HuggingFaceDescription> ConfigReader::read() {
@@ -247,15 +317,18 @@ Expected<HuggingFaceDescription> ConfigReader::read() {
   if (!config.failed())
     refuseUnsupported();
   model.vocabulary = readCount(config, "vocab_size");
-  model.context = readCount(config, "max_position_embeddings", 2048);
+  model.context =
+      readCount(config, "max_position_embeddings", isGemma3() ? 131072 : 2048);
   model.layers = readCount(config, "num_hidden_layers");
   model.embedding = readCount(config, "hidden_size");
   model.feedForward = readCount(config, "intermediate_size");
   // transformers adds it to numbers in float32.
   model.normEpsilon = float(readNumber(config, "rms_norm_eps", 1e-6));
-  result.tiedHead = config.boolean("tie_word_embeddings").value_or(false);
+  result.tiedHead = config.boolean("tie_word_embeddings").value_or(isGemma3());
   readHeads();
   readRotary();
+  if (isGemma3())
+    readGemma3();
   if (config.failed())
     return createStringError(Twine(error));
   return std::move(result);

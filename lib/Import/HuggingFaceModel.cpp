@@ -19,29 +19,50 @@ using llvm::Expected;
 using llvm::StringRef;
 using llvm::Twine;
 
-/// Names of tensors of a layer, without "model.layers.<n>." and ".weight", in
-/// transformers and in GGUF.
-static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
-    layerNames[] = {
-        {"input_layernorm", "attn_norm"},
-        {"self_attn.q_proj", "attn_q"},
-        {"self_attn.k_proj", "attn_k"},
-        {"self_attn.v_proj", "attn_v"},
-        {"self_attn.o_proj", "attn_output"},
-        {"post_attention_layernorm", "ffn_norm"},
-        {"mlp.gate_proj", "ffn_gate"},
-        {"mlp.up_proj", "ffn_up"},
-        {"mlp.down_proj", "ffn_down"},
+/// Names of a tensor in transformers and in GGUF; of a layer's without
+/// "model.layers.<n>." and ".weight".
+using Names = std::pair<llvm::StringLiteral, llvm::StringLiteral>;
+
+static constexpr Names llamaNames[] = {
+    {"input_layernorm", "attn_norm"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.o_proj", "attn_output"},
+    {"post_attention_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},
+    {"mlp.up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"},
 };
-static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
-    modelNames[] = {
-        {"model.embed_tokens.weight", "token_embd.weight"},
-        {"model.norm.weight", "output_norm.weight"},
-        {"lm_head.weight", "output.weight"},
+static constexpr Names gemma3Names[] = {
+    {"input_layernorm", "attn_norm"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.q_norm", "attn_q_norm"},
+    {"self_attn.k_norm", "attn_k_norm"},
+    {"self_attn.o_proj", "attn_output"},
+    {"post_attention_layernorm", "post_attention_norm"},
+    {"pre_feedforward_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},
+    {"mlp.up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"},
+    {"post_feedforward_layernorm", "post_ffw_norm"},
+};
+static constexpr Names modelNames[] = {
+    {"model.embed_tokens.weight", "token_embd.weight"},
+    {"model.norm.weight", "output_norm.weight"},
+    {"lm_head.weight", "output.weight"},
 };
 
+static llvm::ArrayRef<Names> layerNamesOf(StringRef family) {
+  if (family == "gemma3")
+    return gemma3Names;
+  return llamaNames;
+}
+
 /// GGUF's name of a tensor of transformers; empty: no such tensor is known.
-static std::string nameInGGUF(StringRef name) {
+static std::string nameInGGUF(StringRef family, StringRef name) {
   for (const auto &[theirs, ours] : modelNames)
     if (name == theirs)
       return ours.str();
@@ -54,7 +75,7 @@ static std::string nameInGGUF(StringRef name) {
     return "";
   name = name.drop_front(number.size());
   name.consume_front(".");
-  for (const auto &[theirs, ours] : layerNames)
+  for (const auto &[theirs, ours] : layerNamesOf(family))
     if (name == theirs)
       return "blk." + number.str() + "." + ours.str() + ".weight";
   return "";
@@ -132,7 +153,7 @@ Error HuggingFaceModel::addTensor(const SafeTensor &tensor,
   if (isBuffer(tensor.name))
     return Error::success();
   std::string subject = file + ": tensor " + quote(tensor.name);
-  std::string name = nameInGGUF(tensor.name);
+  std::string name = nameInGGUF(architecture(), tensor.name);
   if (name.empty())
     return createStringError(subject + " is not part of a model of the '" +
                              architecture() + "' family as it is supported" +
@@ -156,6 +177,9 @@ Error HuggingFaceModel::addTensor(const SafeTensor &tensor,
   for (int64_t extent : llvm::drop_end(tensor.shape, !tensor.shape.empty()))
     if (llvm::MulOverflow(source.rows, extent, source.rows))
       return createStringError(subject + " has an impossible shape");
+  // transformers keeps the norms of Gemma without their 1.
+  if (architecture() == "gemma3" && StringRef(name).ends_with("norm.weight"))
+    source.plus = 1;
   if (!tensors.try_emplace(name, Tensor{tensor.name, source}).second)
     return createStringError(subject + " is in two files of the model");
   order.push_back(name);
@@ -198,7 +222,7 @@ Error HuggingFaceModel::openShards(StringRef index) {
   for (const auto &[tensor, file] : *entries) {
     if (isBuffer(tensor))
       continue;
-    auto found = tensors.find(nameInGGUF(tensor));
+    auto found = tensors.find(nameInGGUF(architecture(), tensor));
     if (found == tensors.end() || found->second.source.file != fileNamed(file))
       return createStringError(path + ": tensor " + quote(tensor) +
                                " is not in the file " + quote(file) +
@@ -314,7 +338,7 @@ std::string HuggingFaceModel::nameInFile(StringRef name) const {
   if (!rest.consume_front("blk.") || !rest.consume_back(".weight"))
     return name.str();
   auto [layer, part] = rest.split('.');
-  for (const auto &[theirs, ours] : layerNames)
+  for (const auto &[theirs, ours] : layerNamesOf(architecture()))
     if (part == ours)
       return ("model.layers." + layer + "." + theirs + ".weight").str();
   return name.str();

@@ -5,7 +5,8 @@ transformers in float32, on the weights as the file's encodings hold them; the
 tokenizer and its ids from sentencepiece. Neither shares code with picollm.
 
     python3 -m venv venv
-    venv/bin/pip install gguf==0.19.0 transformers torch sentencepiece protobuf
+    venv/bin/pip install gguf==0.19.0 transformers torch sentencepiece protobuf \
+        tokenizers
     venv/bin/python make.py
 
 <name>.gguf, <name>.json, <name>.npy, <name>/: as ../Llama/make.py says. The
@@ -28,19 +29,20 @@ from sentencepiece import sentencepiece_model_pb2
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "Llama"))
+sys.path.append(str(HERE.parent / "Tokenizer"))
 from make import GREEDY_TOKENS, LEAST_GAP, SENTENCES, TORCH_TYPES, evaluate
+from make_sentencepiece import SPACE, as_tokenizer
 
 VOCABULARY = 352
-USER_DEFINED = ["\n", "\n\n", "  ", "   ", "<table>"]
+USER_DEFINED = ["\n", "\n\n", 2 * SPACE, 3 * SPACE, "<table>"]
 LONG_PROMPT = " ".join(SENTENCES * 3)
 
 
 @dataclasses.dataclass
 class Model:
     """As that of ../Llama/make.py. `window`: positions of a local layer;
-    `period`: every so many layers one that attends to all; `query_scalar`:
-    scores are divided by its root; `folder_type`: the folder is written, of
-    this type."""
+    `period`: every so many layers one that attends to all; `global_factor`: what
+    the positions of those are divided by."""
 
     name: str
     encodings: list
@@ -85,7 +87,17 @@ MODELS = [
     Model("gemma3-wide-heads-bf16", [("", Encoding.BF16)], heads=2, kv_heads=1,
           head_size=256, layers=2, window=16, seed=4,
           prompt=" ".join(SENTENCES)),
+    # A folder of Hugging Face.
+    Model("gemma3-folder-bf16", [("", Encoding.BF16)], hidden=48, heads=2,
+          kv_heads=1, head_size=32, feed_forward=64, layers=3, period=3, seed=5,
+          global_factor=8.0, local_base=5000.0, folder=True),
 ]
+
+
+def proto_of(tokenizer):
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString(tokenizer.serialized_model_proto())
+    return proto
 
 
 def train_tokenizer():
@@ -102,14 +114,12 @@ def train_tokenizer():
 
 
 def write_tokenizer(writer, tokenizer):
-    proto = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString(tokenizer.serialized_model_proto())
-    pieces = proto.pieces
+    pieces = proto_of(tokenizer).pieces
     # llama.cpp's converter writes spaces of user-defined tokens as such. The
     # numbers of the types are those of GGUF.
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
-    writer.add_token_list([p.piece.replace("\u2581", " ") if p.type == 4 else p.piece
+    writer.add_token_list([p.piece.replace(SPACE, " ") if p.type == 4 else p.piece
                            for p in pieces])
     writer.add_token_scores([p.score for p in pieces])
     writer.add_token_types([p.type for p in pieces])
@@ -234,9 +244,8 @@ def load_transformers(model, tensors):
     return gemma
 
 
-def write_folder(model, gemma, prompt, logits):
-    """Saves the model by transformers, without a tokenizer: what a folder of
-    Gemma has of it is not read yet."""
+def write_folder(model, tokenizer, gemma, prompt, logits):
+    """Saves the model by transformers; its values are those of the GGUF file."""
     folder = HERE / model.name
     shutil.rmtree(folder, ignore_errors=True)
     kind = TORCH_TYPES[model.encoding("")]
@@ -246,6 +255,10 @@ def write_folder(model, gemma, prompt, logits):
         assert torch.equal(values.float(), gemma.state_dict()[name]), name
     gemma.config.dtype = kind
     gemma.save_pretrained(folder, state_dict=state)
+    (folder / "tokenizer.json").write_text(json.dumps(
+        as_tokenizer(proto_of(tokenizer), SENTENCES)) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps(
+        {"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True}) + "\n")
     again = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
@@ -266,7 +279,7 @@ def main():
             gemma = load_transformers(model, tensors)
             logits, greedy, gap = evaluate(gemma, prompt)
         if model.folder:
-            write_folder(model, gemma, prompt, logits)
+            write_folder(model, tokenizer, gemma, prompt, logits)
         positions = sorted({0, 1, len(prompt) // 2, len(prompt) - 2,
                             len(prompt) - 1})
         np.save(HERE / f"{model.name}.npy", logits[positions].astype(np.float32))

@@ -44,12 +44,13 @@ constexpr const char *kGoldenModels[] = {
     "gemma3-long-window-q8_0",
     "gemma3-short-window-f16",
     "gemma3-wide-heads-bf16",
+    "gemma3-folder-bf16",
 };
 
 /// Those of them that are there as Hugging Face folders too.
 constexpr const char *kGoldenFolders[] = {
     "gqa-tied-f32/",    "mha-untied-f16/", "llama3-rope-bf16/",
-    "linear-rope-f16/", "yarn-rope-bf16/",
+    "linear-rope-f16/", "yarn-rope-bf16/", "gemma3-folder-bf16/",
 };
 
 /// What GoogleTest allows of a name: letters, digits, underscores.
