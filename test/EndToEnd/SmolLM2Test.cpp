@@ -90,9 +90,10 @@ TEST(SmolLM2, WeightFileKeepsTheBudget) {
   EXPECT_GT(bits, 4.45);
 }
 
+/// Calibrated on few texts, the model may take a sentence to come to the point.
 TEST(SmolLM2, AnswersAQuestion) {
   const std::string command = "picollm-run \"" + folder +
-                              "\" --chat --json --max-tokens=24 "
+                              "\" --chat --json --max-tokens=64 "
                               "\"What is the capital of France?\"";
   std::string first, second;
   ASSERT_TRUE(runTool(command, &first));
