@@ -7,6 +7,7 @@
 #include "picollm/Reference/Gradients.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include <algorithm>
 #include <cmath>
@@ -30,8 +31,9 @@ struct Part {
 
 class FisherPass {
 public:
-  FisherPass(ReferenceModel &model, const TokenSequences &texts, uint64_t seed)
-      : model(model), texts(texts), seed(seed) {}
+  FisherPass(ReferenceModel &model, const TokenSequences &texts,
+             MomentFile *moments, uint64_t seed)
+      : model(model), texts(texts), moments(moments), seed(seed) {}
 
   Expected<FisherInformation> run();
 
@@ -39,6 +41,7 @@ private:
   void findParts();
   Error forward(Progress &progress);
   void releaseWeights(const Part &part);
+  Error keepMoments();
   Error backward(size_t part, Spill *from, Spill *to);
   Error backwardFromLogits(size_t text, const Matrix &input, Matrix &gradient);
   Expected<Matrix> differentiatePart(const Part &part, Evaluation &evaluation,
@@ -49,10 +52,12 @@ private:
 
   ReferenceModel &model;
   const TokenSequences &texts;
+  MomentFile *moments; ///< may be null
   uint64_t seed;
   std::vector<Part> parts;
   std::vector<std::unique_ptr<Spill>> inputs; ///< of each part, text by text
   llvm::StringMap<std::vector<double>> squares;
+  llvm::MapVector<mlir::Operation *, SecondMoment> ofPart; ///< for `moments`
   FisherInformation result;
 };
 
@@ -189,6 +194,8 @@ void FisherPass::toGradient(size_t text, int64_t firstRow, Matrix &logits) {
 void FisherPass::addSquares(mlir::Operation *op, const Matrix &d) {
   if (llvm::isa<model::LogitsOp>(op))
     return; // see toGradient
+  if (moments)
+    ofPart.try_emplace(op, d.columns).first->second.add(d);
   std::vector<double> &sums = squares[weightOfProduct(op)];
   sums.resize(d.columns);
   for (int64_t t = 0; t < d.rows; ++t)
@@ -285,6 +292,16 @@ Error FisherPass::backward(size_t index, Spill *from, Spill *to) {
       return error;
   }
   inputs[index].reset();
+  return keepMoments();
+}
+
+Error FisherPass::keepMoments() {
+  for (auto &[op, moment] : ofPart) {
+    moment.finish();
+    if (Error error = moments->append(weightOfProduct(op), moment))
+      return error;
+  }
+  ofPart.clear();
   return Error::success();
 }
 
@@ -347,6 +364,7 @@ Expected<FisherInformation> FisherPass::run() {
 
 Expected<FisherInformation>
 picollm::collectFisherInformation(ReferenceModel &model,
-                                  const TokenSequences &texts, uint64_t seed) {
-  return FisherPass(model, texts, seed).run();
+                                  const TokenSequences &texts,
+                                  MomentFile *moments, uint64_t seed) {
+  return FisherPass(model, texts, moments, seed).run();
 }

@@ -5,6 +5,7 @@
 #include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
+#include "picollm/Quantization/Quantize.h"
 #include "picollm/Reference/ReferenceModel.h"
 
 namespace picollm {
@@ -32,6 +33,18 @@ struct Calibrate : picollm::impl::CalibrateBase<Calibrate> {
 
 } // namespace
 
+/// What errors of the rows of a matrix cost once later rows make them good.
+static llvm::Expected<std::vector<float>> rowWeightsOf(model::WeightOp weight,
+                                                       MomentFile &moments) {
+  auto outputs = moments.read(weight.getSymName());
+  if (!outputs)
+    return outputs.takeError();
+  return rowWeightsUnderFeedback(
+      weight.getSymName(), *outputs,
+      cast<RankedTensorType>(weight.getType()).getDimSize(0),
+      QuantizationOptions());
+}
+
 llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto stacks = findStacks(module);
   if (!stacks)
@@ -44,7 +57,10 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
   if (!reference)
     return reference.takeError();
 
-  auto fisher = collectFisherInformation(**reference, *texts);
+  auto moments = MomentFile::create(momentsPath(losses));
+  if (!moments)
+    return moments.takeError();
+  auto fisher = collectFisherInformation(**reference, *texts, moments->get());
   if (!fisher)
     return fisher.takeError();
 
@@ -82,14 +98,20 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
           if (stack.isEmbedding)
             return measureEmbedding(stack, &moment);
           std::vector<std::vector<float>> rowWeights;
-          for (model::WeightOp panel : stack.panels)
-            rowWeights.push_back(fisher->outputs[panel.getSymName()]);
+          for (model::WeightOp panel : stack.panels) {
+            auto weights = rowWeightsOf(panel, **moments);
+            if (!weights)
+              return weights.takeError();
+            rowWeights.push_back(std::move(*weights));
+          }
           return measure(stack, InputStatistics{moment.values}, rowWeights);
         }
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
       });
   if (error)
+    return error;
+  if (llvm::Error error = (*moments)->finish())
     return error;
   return file.write(losses);
 }

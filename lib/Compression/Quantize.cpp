@@ -3,6 +3,7 @@
 #include "picollm/Quantization/Quantize.h"
 #include "StackWeights.h"
 #include "mlir/IR/Builders.h"
+#include "picollm/Calibration/MomentFile.h"
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/Passes.h"
@@ -45,6 +46,7 @@ private:
   CodeFileWriter &writer;
   WeightReader reader;
   LossFile losses;
+  std::unique_ptr<MomentFile> moments;                  ///< of outputs
   llvm::StringMap<std::pair<int64_t, int64_t>> written; ///< offset and bytes
 };
 
@@ -140,8 +142,17 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   StackAllocation allocation;
   allocation.layout = layoutOf(matrixOf(stack));
   allocation.order = table->order;
-  auto quantized = quantizeStack(weightsOf(stack, reader, table->rowWeights),
-                                 statistics, allocation, QuantizationOptions());
+  WeightStack weights = weightsOf(stack, reader, table->rowWeights);
+  for (StackPanel &panel : weights.panels) {
+    if (!moments->contains(panel.name))
+      continue;
+    auto outputs = moments->read(panel.name);
+    if (!outputs)
+      return outputs.takeError();
+    panel.outputMoment = std::move(*outputs);
+  }
+  auto quantized =
+      quantizeStack(weights, statistics, allocation, QuantizationOptions());
   if (!quantized)
     return quantized.takeError();
   if (llvm::Error error = store(stack, quantized->matrix))
@@ -161,6 +172,11 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   if (!file)
     return file.takeError();
   losses = std::move(*file);
+  auto outputs = MomentFile::open(
+      momentsPath(matrixOf(stacks.front()).getRef().getFile()));
+  if (!outputs)
+    return outputs.takeError();
+  moments = std::move(*outputs);
   auto texts = readTokenFile(tokens);
   if (!texts)
     return texts.takeError();

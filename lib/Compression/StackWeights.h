@@ -14,6 +14,11 @@ namespace picollm {
 WeightStack weightsOf(const Stack &stack, WeightReader &reader,
                       llvm::ArrayRef<std::vector<float>> rowWeights = {});
 
+/// Where the second moments of outputs are that belong to a file of losses.
+inline std::string momentsPath(llvm::StringRef losses) {
+  return (losses + ".moments").str();
+}
+
 } // namespace picollm
 
 #endif // PICOLLM_LIB_COMPRESSION_STACKWEIGHTS_H

@@ -4,6 +4,7 @@
 #include "ColumnLoops.h"
 #include "StepSearch.h"
 #include "picollm/Support/Half.h"
+#include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <cblas.h>
 #include <cmath>
@@ -13,6 +14,9 @@ using namespace picollm;
 /// Columns whose errors are gathered before they go to the later ones by one
 /// matrix product.
 static constexpr int64_t feedbackBlock = 64;
+/// Later columns that one thread changes; fixed, as sums must not depend on the
+/// threads.
+static constexpr int64_t laterTile = 256;
 
 static bool hasEvenLevels(int64_t bits) { return bits >= 1 && bits <= 8; }
 
@@ -142,10 +146,15 @@ void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
           subtractScaled(rows.column(later), error, factor.upper[k * n + later],
                          stride);
     }
-    if (!factor.isDiagonal() && end < n)
-      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n - end, stride,
-                  end - begin, -1.0f, &factor.upper[begin * n + end], n,
-                  errors.data(), stride, 1.0f, rows.column(end), stride);
+    if (factor.isDiagonal())
+      continue;
+    parallelFor((n - end + laterTile - 1) / laterTile, [&](int64_t t) {
+      const int64_t later = end + t * laterTile;
+      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
+                  std::min(laterTile, n - later), stride, end - begin, -1.0f,
+                  &factor.upper[begin * n + later], n, errors.data(), stride,
+                  1.0f, rows.column(later), stride);
+    });
   }
 }
 

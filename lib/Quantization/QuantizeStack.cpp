@@ -9,9 +9,17 @@
 #include "picollm/Support/Parallel.h"
 #include "llvm/ADT/Twine.h"
 #include <algorithm>
+#include <cblas.h>
+#include <cmath>
 #include <numeric>
 
 using namespace picollm;
+
+/// Rows that are quantised together; only later ones see their errors.
+static constexpr int64_t rowFeedbackBlock = 64;
+/// Columns whose later rows one thread changes; fixed, as sums must not depend
+/// on the threads.
+static constexpr int64_t feedbackTile = 192;
 
 static llvm::Error invalid(const WeightStack &stack,
                            const llvm::Twine &message) {
@@ -47,6 +55,17 @@ static llvm::Error checkAllocation(const WeightStack &stack,
   return llvm::Error::success();
 }
 
+/// The factor of a moment of outputs: rows play the part of columns.
+static llvm::Expected<FeedbackFactor>
+factorOutputs(llvm::StringRef name, const std::vector<float> &moment,
+              int64_t rows, double damping, bool onlyLossWeights) {
+  WeightStack outputs;
+  outputs.name = ("outputs of " + name).str();
+  outputs.columns = rows;
+  return factorMoment(outputs, InputStatistics{moment}, damping,
+                      onlyLossWeights);
+}
+
 namespace {
 
 class StackQuantizer {
@@ -73,7 +92,12 @@ private:
   llvm::Expected<FeedbackRows> readSample() const;
   llvm::Error chooseScales();
   void prepareResult();
+  double quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
+                      llvm::function_ref<int64_t(int64_t)> rowOf);
   llvm::Error quantizeChunk(const RowChunk &chunk, double &loss);
+  /// Feedback over rows too: what the errors of a block of rows do to the cost
+  /// through correlated outputs, the rows after it make good.
+  llvm::Error quantizePanelByRows(size_t panel, double &loss);
   llvm::Error quantizeChunks();
 
   const StackRows &rows;
@@ -203,6 +227,47 @@ void StackQuantizer::prepareResult() {
   }
 }
 
+/// Quantises rows of one panel, `part` with weights over r as values.
+/// `rowOf(i)` is the row of the panel that value i of each column belongs to.
+/// On return the values are what is stored stands for, over the same r.
+double
+StackQuantizer::quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
+                             llvm::function_ref<int64_t(int64_t)> rowOf) {
+  std::vector<float> original;
+  if (options.refitScales)
+    original = part.values;
+  std::vector<uint16_t> codes;
+  std::vector<double> losses(feedback.bits.size());
+  FeedbackPlan fixed = feedback;
+  runErrorFeedback(fixed, false, part, codes, losses);
+
+  QuantizedPanel &out = result.matrix.panels[panel];
+  constexpr int64_t block = 16;
+  for (int64_t i0 = 0; i0 < count; i0 += block)
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t i = i0; i < std::min(count, i0 + block); ++i)
+        out.codes[rowOf(i) * columns + stored[k]] = codes[k * part.stride + i];
+  if (!options.refitScales)
+    return losses[panel];
+  for (int64_t k = 0; k < columns; ++k)
+    if (feedback.columnScales[k] != refitted[k])
+      for (int64_t i = 0; i < part.stride; ++i)
+        part.column(k)[i] *= refitted[k] / feedback.columnScales[k];
+  std::vector<float> product;
+  multiplyMoment(factor, part.values.data(), part.stride, product);
+  std::vector<float> rowFactors = fitRows(part, original, product);
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t &scale = out.rowScales[rowOf(i)];
+    float before = halfToFloat(scale);
+    scale = floatToHalf(std::min(maxHalf, before * rowFactors[i]));
+    rowFactors[i] = before > 0 ? halfToFloat(scale) / before : 1.0f;
+  }
+  for (int64_t k = 0; k < columns; ++k)
+    for (int64_t i = 0; i < count; ++i)
+      part.column(k)[i] *= rowFactors[i];
+  return losses[panel];
+}
+
 llvm::Error StackQuantizer::quantizeChunk(const RowChunk &chunk, double &loss) {
   std::vector<float> buffer;
   llvm::Expected<const float *> in = rows.read(chunk, buffer);
@@ -218,54 +283,127 @@ llvm::Error StackQuantizer::quantizeChunk(const RowChunk &chunk, double &loss) {
   transposeRows(*in, chunk.count, columns,
                 scales.inverseRows.data() + chunk.stackRow, factor.order,
                 part.values.data(), part.stride);
-  std::vector<float> original;
-  if (options.refitScales)
-    original = part.values;
-  std::vector<uint16_t> codes;
-  std::vector<double> losses(feedback.bits.size());
-  FeedbackPlan fixed = feedback;
-  runErrorFeedback(fixed, false, part, codes, losses);
-  loss = losses[chunk.panel];
+  loss = quantizeRows(chunk.panel, chunk.count, part,
+                      [&](int64_t i) { return chunk.row + i; });
+  return llvm::Error::success();
+}
 
-  QuantizedPanel &out = result.matrix.panels[chunk.panel];
-  constexpr int64_t block = 16;
-  for (int64_t i0 = 0; i0 < chunk.count; i0 += block)
+llvm::Error StackQuantizer::quantizePanelByRows(size_t panel, double &loss) {
+  const StackPanel &source = rows.stack().panels[panel];
+  auto rowFactor = factorOutputs(source.name, source.outputMoment, source.rows,
+                                 options.outputDamping, false);
+  if (!rowFactor)
+    return rowFactor.takeError();
+  const std::vector<uint32_t> &order = rowFactor->order;
+  const int64_t count = source.rows;
+  // Targets, by places of feedback, rows in the order of theirs.
+  std::vector<float> target(columns * count), buffer;
+  std::vector<int64_t> placeOfRow(count);
+  for (int64_t i = 0; i < count; ++i)
+    placeOfRow[order[i]] = i;
+  for (const RowChunk &chunk : rows.chunks()) {
+    if (chunk.panel != panel)
+      continue;
+    llvm::Expected<const float *> in = rows.read(chunk, buffer);
+    if (!in)
+      return in.takeError();
+    for (int64_t i = 0; i < chunk.count; ++i)
+      for (int64_t k = 0; k < columns; ++k)
+        target[k * count + placeOfRow[chunk.row + i]] =
+            (*in)[i * columns + factor.order[k]];
+  }
+  loss = 0;
+  for (int64_t begin = 0; begin < count; begin += rowFeedbackBlock) {
+    const int64_t size = std::min(rowFeedbackBlock, count - begin);
+    FeedbackRows part;
+    part.stride = paddedCount(size);
+    part.slices.push_back({panel, 0, part.stride});
+    part.values.assign(columns * part.stride, 0.0f);
+    part.weights.assign(part.stride, 0.0f);
+    // What earlier rows left may be larger than a row itself: r_i again.
+    std::vector<double> squares(size);
     for (int64_t k = 0; k < columns; ++k)
-      for (int64_t i = i0; i < std::min(chunk.count, i0 + block); ++i)
-        out.codes[(chunk.row + i) * columns + stored[k]] =
-            codes[k * part.stride + i];
-  if (!options.refitScales)
-    return llvm::Error::success();
-  for (int64_t k = 0; k < columns; ++k)
-    if (feedback.columnScales[k] != refitted[k])
-      for (int64_t i = 0; i < part.stride; ++i)
-        part.column(k)[i] *= refitted[k] / feedback.columnScales[k];
-  std::vector<float> product;
-  multiplyMoment(factor, part.values.data(), part.stride, product);
-  std::vector<float> rowFactors = fitRows(part, original, product);
-  for (int64_t i = 0; i < chunk.count; ++i) {
-    uint16_t &scale = out.rowScales[chunk.row + i];
-    scale = floatToHalf(std::min(maxHalf, halfToFloat(scale) * rowFactors[i]));
+      if (float c = scales.columns[factor.order[k]]; c > 0)
+        for (int64_t i = 0; i < size; ++i) {
+          double x = target[k * count + begin + i] / c;
+          squares[i] += x * x;
+        }
+    std::vector<float> stored(size), inverse(size);
+    for (int64_t i = 0; i < size; ++i) {
+      double scale = std::sqrt(squares[i] / double(columns)) / scales.unit;
+      uint16_t &half = result.matrix.panels[panel].rowScales[order[begin + i]];
+      half = floatToHalf(std::min(maxHalf, float(scale)));
+      stored[i] = halfToFloat(half) * scales.unit;
+      inverse[i] = stored[i] > 0 ? 1 / stored[i] : 0;
+      part.weights[i] =
+          rowFactor->lossWeights[begin + i] * stored[i] * stored[i];
+    }
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t i = 0; i < size; ++i)
+        part.column(k)[i] = target[k * count + begin + i] * inverse[i];
+    loss += quantizeRows(panel, size, part,
+                         [&](int64_t i) { return order[begin + i]; });
+    if (begin + size == count)
+      break;
+    // E V_bb^-1 V_b,later goes off the rows to come.
+    std::vector<float> errors(columns * size);
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t i = 0; i < size; ++i)
+        errors[k * size + i] =
+            target[k * count + begin + i] - part.column(k)[i] * stored[i];
+    const float *upper = &rowFactor->upper[begin * count + begin];
+    parallelFor((columns + feedbackTile - 1) / feedbackTile, [&](int64_t t) {
+      const int64_t k = t * feedbackTile;
+      const int64_t tile = std::min(feedbackTile, columns - k);
+      cblas_strsm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans,
+                  CblasNonUnit, tile, size, 1.0f, upper, count,
+                  &errors[k * size], size);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, tile,
+                  count - begin - size, size, -1.0f, &errors[k * size], size,
+                  upper + size, count, 1.0f, &target[k * count + begin + size],
+                  count);
+    });
   }
   return llvm::Error::success();
 }
 
 llvm::Error StackQuantizer::quantizeChunks() {
-  const std::vector<RowChunk> &chunks = rows.chunks();
-  std::vector<std::string> failures(chunks.size());
-  std::vector<double> losses(chunks.size());
-  parallelFor(chunks.size(), [&](int64_t c) {
-    if (llvm::Error error = quantizeChunk(chunks[c], losses[c]))
+  // Rows of a panel with a moment of its outputs depend on each other.
+  std::vector<RowChunk> pieces;
+  for (const RowChunk &chunk : rows.chunks())
+    if (rows.stack().panels[chunk.panel].outputMoment.empty() || chunk.row == 0)
+      pieces.push_back(chunk);
+  std::vector<std::string> failures(pieces.size());
+  std::vector<double> losses(pieces.size());
+  parallelFor(pieces.size(), [&](int64_t c) {
+    const RowChunk &chunk = pieces[c];
+    llvm::Error error = rows.stack().panels[chunk.panel].outputMoment.empty()
+                            ? quantizeChunk(chunk, losses[c])
+                            : quantizePanelByRows(chunk.panel, losses[c]);
+    if (error)
       failures[c] = llvm::toString(std::move(error));
   });
   result.losses.assign(feedback.bits.size(), 0.0);
-  for (size_t c = 0; c < chunks.size(); ++c) {
+  for (size_t c = 0; c < pieces.size(); ++c) {
     if (!failures[c].empty())
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      failures[c]);
-    result.losses[chunks[c].panel] += losses[c];
+    result.losses[pieces[c].panel] += losses[c];
   }
   return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<float>> picollm::rowWeightsUnderFeedback(
+    llvm::StringRef name, const std::vector<float> &outputMoment, int64_t rows,
+    const QuantizationOptions &options) {
+  auto factor =
+      factorOutputs(name, outputMoment, rows, options.outputDamping, true);
+  if (!factor)
+    return factor.takeError();
+  std::vector<float> weights(rows);
+  for (int64_t i = 0; i < rows; ++i)
+    weights[factor->order[i]] = factor->lossWeights[i];
+  return weights;
 }
 
 llvm::Expected<QuantizedStack> picollm::quantizeStack(

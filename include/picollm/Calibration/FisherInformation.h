@@ -4,6 +4,7 @@
 #define PICOLLM_CALIBRATION_FISHERINFORMATION_H
 
 #include "picollm/Calibration/LayerwiseCalibration.h"
+#include "picollm/Calibration/MomentFile.h"
 
 namespace picollm {
 
@@ -28,10 +29,11 @@ struct FisherInformation {
 /// Runs forwards and then backwards, a part between two residual sums at a
 /// time, so that memory holds the activations of one text in one part and the
 /// weights of that part. `seed` decides the drawn tokens. Equal for every
-/// number of threads.
+/// number of threads. `moments`, if any, gets E[g g^T] with g = dL/dy of every
+/// linear op, by weight.
 llvm::Expected<FisherInformation>
 collectFisherInformation(ReferenceModel &model, const TokenSequences &texts,
-                         uint64_t seed = 1);
+                         MomentFile *moments = nullptr, uint64_t seed = 1);
 
 } // namespace picollm
 

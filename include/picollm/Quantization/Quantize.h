@@ -5,6 +5,7 @@
 
 #include "picollm/Quantization/BitWidths.h"
 #include "picollm/Quantization/QuantizedMatrix.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace picollm {
 
@@ -24,6 +25,14 @@ llvm::Expected<QuantizedStack>
 quantizeStack(const WeightStack &stack, const InputStatistics &statistics,
               const StackAllocation &allocation,
               const QuantizationOptions &options);
+
+/// What the error of each row costs under feedback over rows (see
+/// StackPanel::outputMoment), to be used as StackPanel::rowWeights: the inverse
+/// of the conditional variances of the outputs' moment.
+llvm::Expected<std::vector<float>>
+rowWeightsUnderFeedback(llvm::StringRef name,
+                        const std::vector<float> &outputMoment, int64_t rows,
+                        const QuantizationOptions &options);
 
 /// Keeps a stack at 16 bits: input order, all scales 1. Fails on weights that
 /// are not finite or beyond the range of a half.

@@ -18,6 +18,9 @@ struct StackPanel {
   /// f_i, the Fisher information of output i: its weight in the loss. Finite,
   /// not negative. Empty: 1 for every row.
   std::vector<float> rowWeights;
+  /// E[g g^T] of the gradients g at the outputs, [rows][rows]; empty: unknown.
+  /// What errors of a row cost is then made good by rows that follow it.
+  std::vector<float> outputMoment;
 };
 
 /// Matrices with one input, stored as row panels over one order of columns:
@@ -61,6 +64,9 @@ struct QuantizationOptions {
   int64_t widthColumns = 32;
   /// Added to the diagonal of the moment, as a share of its mean.
   double damping = 0.01;
+  /// The same for the moment of the outputs, which few texts estimate badly: a
+  /// small one fits their noise.
+  double outputDamping = 1.0;
   /// Rows, evenly spaced over the stack, that choose the column scales.
   int64_t sampleRows = 4096;
   /// Stacks of up to this many bytes of floats are read once and kept.

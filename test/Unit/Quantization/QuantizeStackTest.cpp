@@ -67,6 +67,50 @@ TEST(QuantizeStack, FeedbackBeatsRoundingOnCorrelatedInputs) {
   }
 }
 
+/// tr F E H E^T over the mean of what the weights themselves give.
+double costOfErrors(const SyntheticStack &weights,
+                    const QuantizedMatrix &matrix, const InputStatistics &input,
+                    const std::vector<float> &outputs) {
+  const int64_t rows = weights.stack.panels[0].rows,
+                columns = weights.stack.columns;
+  std::vector<float> errors(rows * columns);
+  for (int64_t i = 0; i < rows; ++i) {
+    dequantizeRow(matrix, 0, i, &errors[i * columns]);
+    for (int64_t j = 0; j < columns; ++j)
+      errors[i * columns + j] -= weights.values[0][i * columns + j];
+  }
+  double cost = 0;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
+      double eH = 0, Fe = 0;
+      for (int64_t l = 0; l < columns; ++l)
+        eH += double(errors[i * columns + l]) * input.moment[l * columns + j];
+      for (int64_t k = 0; k < rows; ++k)
+        Fe += double(outputs[i * rows + k]) * errors[k * columns + j];
+      cost += eH * Fe;
+    }
+  return cost;
+}
+
+TEST(QuantizeStack, FeedbackOverRowsLowersTheCostOfCorrelatedOutputs) {
+  auto weights = gaussianStack(128, {200});
+  InputStatistics input = correlatedInput(128);
+  std::vector<float> outputs = correlatedInput(200, 7).moment;
+  StackPanel &panel = weights->stack.panels[0];
+  for (int64_t i = 0; i < 200; ++i)
+    panel.rowWeights.push_back(outputs[i * 200 + i]);
+  for (int64_t bits : {2, 3, 4}) {
+    StackAllocation allocation = uniformAllocation(weights->stack, bits);
+    panel.outputMoment.clear();
+    double without = costOfErrors(
+        *weights, quantize(*weights, input, allocation).matrix, input, outputs);
+    panel.outputMoment = outputs;
+    double with = costOfErrors(
+        *weights, quantize(*weights, input, allocation).matrix, input, outputs);
+    EXPECT_LT(with, 0.8 * without) << bits << " bits";
+  }
+}
+
 TEST(QuantizeStack, RefittedScalesLowerTheError) {
   auto weights = gaussianStack(128, {96});
   InputStatistics input = correlatedInput(128);
