@@ -33,15 +33,19 @@ struct Calibrate : picollm::impl::CalibrateBase<Calibrate> {
 
 } // namespace
 
-/// What errors of the rows of a matrix cost once later rows make them good.
-static llvm::Expected<std::vector<float>> rowWeightsOf(model::WeightOp weight,
-                                                       MomentFile &moments) {
-  auto outputs = moments.read(weight.getSymName());
+/// What errors of the rows of a matrix cost: once later rows make them good, or
+/// of a head, whose rows are too many for a moment, by themselves.
+static llvm::Expected<std::vector<float>>
+rowWeightsOf(model::WeightOp weight, const FisherInformation &fisher,
+             MomentFile &moments) {
+  llvm::StringRef name = weight.getSymName();
+  if (!moments.contains(name))
+    return fisher.outputs.lookup(name);
+  auto outputs = moments.read(name);
   if (!outputs)
     return outputs.takeError();
   return rowWeightsUnderFeedback(
-      weight.getSymName(), *outputs,
-      cast<RankedTensorType>(weight.getType()).getDimSize(0),
+      name, *outputs, cast<RankedTensorType>(weight.getType()).getDimSize(0),
       QuantizationOptions());
 }
 
@@ -99,7 +103,7 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
             return measureEmbedding(stack, &moment);
           std::vector<std::vector<float>> rowWeights;
           for (model::WeightOp panel : stack.panels) {
-            auto weights = rowWeightsOf(panel, **moments);
+            auto weights = rowWeightsOf(panel, *fisher, **moments);
             if (!weights)
               return weights.takeError();
             rowWeights.push_back(std::move(*weights));

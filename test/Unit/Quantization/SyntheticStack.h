@@ -35,8 +35,9 @@ gaussianStack(int64_t columns, std::vector<int64_t> rows, unsigned seed = 1) {
       for (int64_t j = 0; j < columns; ++j)
         values.push_back(rowSize * columnSizes[j] * normal(random));
     }
-    result->stack.panels.push_back(
-        {"p" + std::to_string(result->values.size() - 1), count, {}});
+    StackPanel &panel = result->stack.panels.emplace_back();
+    panel.name = "p" + std::to_string(result->values.size() - 1);
+    panel.rows = count;
   }
   result->stack.name = "synthetic";
   result->stack.columns = columns;
