@@ -10,18 +10,9 @@
 
 using namespace mlir;
 using namespace picollm;
-using llvm::Twine;
 
 static void checkSupported(ModelAssembler &assembler) {
   const ModelDescription &model = assembler.description();
-  if (model.experts > 0)
-    assembler.fail("is a mixture of " + Twine(model.experts) +
-                   " experts, which is not supported; use a dense model");
-  if (model.rotary.dimensions != model.headSize)
-    assembler.fail("rotates " + Twine(model.rotary.dimensions) + " of the " +
-                   Twine(model.headSize) +
-                   " elements of a head; partial rotary embeddings are not "
-                   "supported");
   if (model.attentionSoftcap > 0 || model.logitSoftcap > 0)
     assembler.fail("bounds scores or logits by a tanh (soft-capping), which is "
                    "not supported; published models of Gemma 3 do not");

@@ -37,6 +37,19 @@ static Expected<const Family *> findFamily(const ModelFile &file) {
                            " is not supported; supported: " + known);
 }
 
+/// What the metadata of any family may hold, but no builder supports.
+static void checkSupported(ModelAssembler &assembler) {
+  const ModelDescription &model = assembler.description();
+  if (model.experts > 0)
+    assembler.fail("is a mixture of " + Twine(model.experts) +
+                   " experts, which is not supported; use a dense model");
+  if (model.rotary.dimensions != model.headSize)
+    assembler.fail("rotates " + Twine(model.rotary.dimensions) + " of the " +
+                   Twine(model.headSize) +
+                   " elements of a head; partial rotary embeddings are not "
+                   "supported");
+}
+
 Expected<OwningOpRef<ModuleOp>> picollm::importModel(const ModelFile &file,
                                                      MLIRContext &context) {
   Expected<const Family *> family = findFamily(file);
@@ -48,6 +61,7 @@ Expected<OwningOpRef<ModuleOp>> picollm::importModel(const ModelFile &file,
   context.loadDialect<func::FuncDialect, model::ModelDialect>();
 
   ModelAssembler assembler(context, file, *description);
+  checkSupported(assembler);
   Value logits = (*family)->build(assembler);
   Expected<OwningOpRef<ModuleOp>> module = assembler.finish(logits);
   if (!module)

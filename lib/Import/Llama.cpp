@@ -4,20 +4,6 @@
 
 using namespace mlir;
 using namespace picollm;
-using llvm::Twine;
-
-/// What the family's metadata may hold, but the builder does not support.
-static void checkSupported(ModelAssembler &assembler) {
-  const ModelDescription &model = assembler.description();
-  if (model.experts > 0)
-    assembler.fail("is a mixture of " + Twine(model.experts) +
-                   " experts, which is not supported; use a dense model");
-  if (model.rotary.dimensions != model.headSize)
-    assembler.fail("rotates " + Twine(model.rotary.dimensions) + " of the " +
-                   Twine(model.headSize) +
-                   " elements of a head; partial rotary embeddings are not "
-                   "supported");
-}
 
 static Value buildLayer(ModelAssembler &assembler, Value input, int64_t layer,
                         model::RotationAttr rotation) {
@@ -51,7 +37,6 @@ static Value buildLayer(ModelAssembler &assembler, Value input, int64_t layer,
 }
 
 Value picollm::buildLlama(ModelAssembler &assembler) {
-  checkSupported(assembler);
   model::RotationAttr rotation = assembler.rotation();
   StringRef table = "token_embd.weight", head = "output.weight";
 
