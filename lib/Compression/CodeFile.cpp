@@ -83,6 +83,17 @@ llvm::Expected<int64_t> CodeFileWriter::append(const QuantizedMatrix &matrix) {
       os->write(row.data(), row.size());
     }
   }
+  return written(offset);
+}
+
+llvm::Expected<int64_t>
+CodeFileWriter::appendFloats(const std::vector<float> &values) {
+  int64_t offset = os->tell();
+  writeVector(*os, values);
+  return written(offset);
+}
+
+llvm::Expected<int64_t> CodeFileWriter::written(int64_t offset) const {
   if (os->has_error())
     return llvm::createStringError(os->error(), "%s: cannot be written: %s",
                                    path.c_str(), os->error().message().c_str());

@@ -25,7 +25,7 @@ static llvm::Error checkLength(llvm::StringRef path,
 
 llvm::Expected<TokenSequences>
 picollm::calibrationTexts(const CompileOptions &options, mlir::ModuleOp module,
-                          llvm::StringRef tokenizerTables) {
+                          llvm::StringRef tokenizerTables, int64_t count) {
   // The tables want an alignment that a string does not promise.
   std::vector<uint64_t> aligned((tokenizerTables.size() + 7) / 8);
   std::memcpy(aligned.data(), tokenizerTables.data(), tokenizerTables.size());
@@ -43,8 +43,7 @@ picollm::calibrationTexts(const CompileOptions &options, mlir::ModuleOp module,
         ids.insert(ids.begin(), tokenizer.bos());
       return ids;
     };
-    auto texts = readCalibrationTexts(options.calibration, tokenize,
-                                      options.calibrationTexts);
+    auto texts = readCalibrationTexts(options.calibration, tokenize, count);
     if (!texts)
       return texts.takeError();
     if (llvm::Error error = checkLength(options.calibration, *texts))
@@ -56,7 +55,7 @@ picollm::calibrationTexts(const CompileOptions &options, mlir::ModuleOp module,
   if (!model)
     return model.takeError();
   SelfGenerationOptions generation;
-  generation.texts = options.calibrationTexts;
+  generation.texts = count;
   if (tokenizer.bos() >= 0)
     generation.begin = tokenizer.bos();
   return selfGenerateTextsCached(**model, options.model, generation);

@@ -8,11 +8,13 @@
 
 namespace picollm {
 
-/// The texts that the options name, or, where they name none, texts that the
-/// model writes itself. `tokenizer`: the bytes of its compiled tables.
+/// Up to `count` of the texts that the options name, or, where they name none,
+/// so many texts that the model writes itself. `tokenizer`: the bytes of its
+/// compiled tables.
 llvm::Expected<TokenSequences> calibrationTexts(const CompileOptions &options,
                                                 mlir::ModuleOp module,
-                                                llvm::StringRef tokenizer);
+                                                llvm::StringRef tokenizer,
+                                                int64_t count);
 
 } // namespace picollm
 

@@ -36,6 +36,9 @@ private:
 
   // PassStages.cpp: the stages that are passes.
   void preparePasses();
+  bool isTuned() const {
+    return options.tuneMinutes > 0 || options.tuneSteps > 0;
+  }
   llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);
 

@@ -11,6 +11,10 @@
 using namespace mlir;
 using namespace picollm;
 
+/// Texts that tuning takes for each that calibration takes: gradients of few
+/// fit those few.
+static constexpr int64_t tuningTexts = 4;
+
 /// Fills the options of the passes.
 void Compilation::preparePasses() {
   // Where the stages are kept, their files are made there, so that what a
@@ -26,12 +30,16 @@ void Compilation::preparePasses() {
   std::string tokens = file("calibration.tokens");
   std::string losses = file("losses.json");
   passOptions.calibrate.tokens = passOptions.quantize.tokens = tokens;
+  passOptions.tune.tokens = file("tuning.tokens");
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
   passOptions.allocate.bits = options.bits.value_or(0);
   passOptions.allocate.size = options.size.value_or(0);
   passOptions.allocate.allocation = options.allocation;
   passOptions.allocate.half = scheme == "none";
   passOptions.quantize.codes = file("codes");
+  passOptions.tune.codes = file("tuned-codes");
+  passOptions.tune.minutes = options.tuneMinutes;
+  passOptions.tune.steps = options.tuneSteps;
   passOptions.pack.weights = output->file(name + ".weights");
   for (InstructionSet isa : target.instructionSets)
     passOptions.toLLVM.instructionSets.push_back(nameOf(isa).str());
@@ -48,9 +56,16 @@ llvm::Error Compilation::writeCalibrationTokens() {
       options.compileTo == Stage::Import)
     return llvm::Error::success();
   return measures.run("texts", [&](TimingScope &) -> llvm::Error {
-    auto texts = calibrationTexts(options, *module, tokenizer);
+    const int64_t count = options.calibrationTexts;
+    auto texts = calibrationTexts(options, *module, tokenizer,
+                                  isTuned() ? tuningTexts * count : count);
     if (!texts)
       return texts.takeError();
+    if (isTuned())
+      if (llvm::Error error = writeTokenFile(passOptions.tune.tokens, *texts))
+        return error;
+    if (int64_t(texts->size()) > count)
+      texts->resize(count);
     return writeTokenFile(passOptions.calibrate.tokens, *texts);
   });
 }

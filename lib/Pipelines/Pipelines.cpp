@@ -29,6 +29,8 @@ void picollm::addStagePasses(OpPassManager &manager, Stage stage,
     break;
   case Stage::Quantize:
     manager.addPass(createQuantize(options.quantize));
+    if (options.tune.minutes > 0 || options.tune.steps > 0)
+      manager.addPass(createTune(options.tune));
     break;
   case Stage::Pack:
     manager.addPass(createPack(options.pack));

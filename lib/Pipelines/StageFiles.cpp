@@ -44,7 +44,8 @@ llvm::Error Compilation::writeIR(llvm::StringRef path) {
   llvm::raw_string_ostream stream(text);
   module->print(stream);
   for (const std::string &path :
-       {passOptions.calibrate.losses, passOptions.quantize.codes}) {
+       {passOptions.calibrate.losses, passOptions.quantize.codes,
+        passOptions.tune.codes}) {
     llvm::StringRef member = llvm::sys::path::filename(path);
     for (size_t at = 0; (at = text.find(path, at)) != std::string::npos;
          at += member.size())
@@ -59,7 +60,8 @@ std::vector<std::string> Compilation::compressionFiles() const {
   if (scheme != "none")
     files = {passOptions.calibrate.tokens, passOptions.calibrate.losses};
   if (options.compileTo >= Stage::Quantize)
-    files.push_back(passOptions.quantize.codes);
+    files.push_back(isTuned() ? passOptions.tune.codes
+                              : passOptions.quantize.codes);
   return files;
 }
 

@@ -7,6 +7,8 @@
 using namespace picollm;
 using llvm::Error;
 
+GradientVisitor::~GradientVisitor() = default;
+
 void Gradients::add(mlir::Value value, Matrix d) {
   auto [entry, isNew] = ofValue.try_emplace(value);
   entry->second = isNew ? std::move(d) : picollm::add(entry->second, d);
@@ -22,14 +24,15 @@ Matrix Gradients::take(mlir::Value value) {
 }
 
 static Error differentiate(model::RMSNormOp op, const Matrix &d, Evaluation &e,
-                           Gradients &gradients) {
+                           Gradients &gradients, GradientVisitor &visitor) {
   auto weight = e.weights.get(op.getWeight());
   if (!weight)
     return weight.takeError();
-  gradients.add(op.getInput(),
-                rmsNormVjp(e.matrix(op.getInput()), (*weight)->data,
-                           op.getEpsilon().convertToDouble(), d)
-                    .input);
+  RMSNormGradient gradient =
+      rmsNormVjp(e.matrix(op.getInput()), (*weight)->data,
+                 op.getEpsilon().convertToDouble(), d);
+  visitor.visitNorm(op, gradient.weight);
+  gradients.add(op.getInput(), std::move(gradient.input));
   return Error::success();
 }
 
@@ -37,12 +40,13 @@ static Error differentiate(model::RMSNormOp op, const Matrix &d, Evaluation &e,
 template <typename Op>
 static Error differentiateProduct(Op op, const Matrix &d, Evaluation &e,
                                   Gradients &gradients,
-                                  OutputGradientHook hook) {
-  hook(op, d);
+                                  GradientVisitor &visitor) {
   auto weight = e.weights.get(op.getWeight());
   if (!weight)
     return weight.takeError();
-  gradients.add(op.getInput(), linearInputVjp(**weight, d));
+  Matrix input = linearInputVjp(**weight, d);
+  visitor.visitProduct(op, e, d, input);
+  gradients.add(op.getInput(), std::move(input));
   return Error::success();
 }
 
@@ -91,7 +95,7 @@ static void differentiate(model::WantedOp op, const Matrix &d, Evaluation &e,
 }
 
 Error picollm::differentiate(mlir::Operation *op, Evaluation &e,
-                             Gradients &gradients, OutputGradientHook hook) {
+                             Gradients &gradients, GradientVisitor &visitor) {
   Matrix d = gradients.take(op->getResult(0));
   if (d.rows == 0)
     return Error::success();
@@ -103,10 +107,11 @@ Error picollm::differentiate(mlir::Operation *op, Evaluation &e,
         gradients.add(add.getRhs(), std::move(d));
         return Error::success();
       })
-      .Case<model::RMSNormOp>(
-          [&](auto norm) { return ::differentiate(norm, d, e, gradients); })
+      .Case<model::RMSNormOp>([&](auto norm) {
+        return ::differentiate(norm, d, e, gradients, visitor);
+      })
       .Case<model::LinearOp, model::LogitsOp>([&](auto product) {
-        return differentiateProduct(product, d, e, gradients, hook);
+        return differentiateProduct(product, d, e, gradients, visitor);
       })
       .Case<model::RotaryOp, model::AttentionOp, model::GatedOp,
             model::WantedOp>([&](auto other) {

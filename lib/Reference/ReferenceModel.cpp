@@ -109,12 +109,18 @@ Error ReferenceModel::evaluate(int64_t first, int64_t last,
   return Error::success();
 }
 
-Error ReferenceModel::check(llvm::ArrayRef<int32_t> ids, int64_t position,
-                            int64_t firstWanted) const {
+Error ReferenceModel::checkTokens(llvm::ArrayRef<int32_t> ids) const {
   for (int32_t id : ids)
     if (id < 0 || id >= vocabularySize)
       return failure("token ", id, " is outside the vocabulary of ",
                      vocabularySize, " tokens");
+  return Error::success();
+}
+
+Error ReferenceModel::check(llvm::ArrayRef<int32_t> ids, int64_t position,
+                            int64_t firstWanted) const {
+  if (Error error = checkTokens(ids))
+    return error;
   if (ids.empty())
     return failure("at least one token is needed");
   if (position + int64_t(ids.size()) > contextSize)

@@ -33,8 +33,9 @@ Progress::~Progress() {
 
 void Progress::disable() { disabled = true; }
 
-void Progress::update(int64_t newDone) {
+void Progress::update(int64_t newDone, std::string newNote) {
   done = newDone;
+  note = std::move(newNote);
   Clock::time_point now = Clock::now();
   if (seconds(start, now) < 2 || (shown && seconds(drawn, now) < 0.2))
     return;
@@ -53,6 +54,8 @@ void Progress::draw(bool last) {
     os << "\r\033[K";
   os << llvm::left_justify(stage, 10) << ' ' << done << '/' << total << ' '
      << unit;
+  if (!note.empty())
+    os << ", " << note;
   if (last)
     os << "  " << clockTime(elapsed) << '\n';
   else if (done > 0 && total > 0)

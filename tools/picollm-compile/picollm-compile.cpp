@@ -62,6 +62,16 @@ static cl::opt<unsigned> calibrationTexts(
     "calibration-texts", cl::init(12),
     cl::desc("Texts to take, of at most 1024 tokens each; default 12"),
     cl::value_desc("N"), cl::cat(category));
+static cl::opt<double>
+    tune("tune",
+         cl::desc("Then tune scales and norms by gradient for so long, on four "
+                  "times as many texts: gains most below 4 bits"),
+         cl::value_desc("MINUTES"), cl::cat(category));
+static cl::opt<unsigned> tuneSteps(
+    "tune-steps",
+    cl::desc("The same for so many steps, which gives the same result on every "
+             "machine"),
+    cl::value_desc("N"), cl::cat(category));
 static cl::opt<std::string> chatTemplate(
     "chat-template",
     cl::desc("Jinja template of dialogs to use instead of the model's"),
@@ -139,8 +149,9 @@ Examples:
 
 /// Options that the stages up to pack read.
 static cl::Option *const compressionOptions[] = {
-    &bits,        &sizeBudget,       &allocation,  &scheme,
-    &calibration, &calibrationTexts, &chatTemplate};
+    &bits,         &sizeBudget,  &allocation,
+    &scheme,       &calibration, &calibrationTexts,
+    &chatTemplate, &tune,        &tuneSteps};
 
 /// "60M" -> 60000000; negative where it is not a size.
 static int64_t parseSize(StringRef text) {
@@ -160,6 +171,18 @@ static int64_t parseSize(StringRef text) {
 static Error error(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), "%s",
                            message.str().c_str());
+}
+
+static Error fillTuning(picollm::CompileOptions &options) {
+  if (tune.getNumOccurrences() && tuneSteps.getNumOccurrences())
+    return error("--tune and --tune-steps exclude each other");
+  if (tune.getNumOccurrences() && !(tune > 0 && tune < 1e6))
+    return error("--tune takes a positive number of minutes");
+  if (scheme == "none" && (tune > 0 || tuneSteps > 0))
+    return error("--scheme=none keeps 16 bits and leaves nothing to tune");
+  options.tuneMinutes = tune;
+  options.tuneSteps = tuneSteps;
+  return Error::success();
 }
 
 /// The budget and its source.
@@ -196,7 +219,7 @@ static Error fillCompression(picollm::CompileOptions &options) {
   if (calibrationTexts == 0)
     return error("--calibration-texts=0 leaves nothing to calibrate on");
   options.calibrationTexts = calibrationTexts;
-  return Error::success();
+  return fillTuning(options);
 }
 
 static Error fillOptions(picollm::CompileOptions &options) {

@@ -12,6 +12,7 @@ namespace picollm {
 /// Appends quantised matrices to a file, one after the other: order, column
 /// scales, then per panel segment scales, row scales and codes by rows; a code
 /// takes two bytes in segments of 16 bits, none in segments of 0, else one.
+/// Vectors (tuned norms) lie between them as f32.
 class CodeFileWriter {
 public:
   static llvm::Expected<std::unique_ptr<CodeFileWriter>>
@@ -21,10 +22,16 @@ public:
   /// Offset in bytes of the matrix in the file.
   llvm::Expected<int64_t> append(const QuantizedMatrix &matrix);
 
+  /// The same for a vector.
+  llvm::Expected<int64_t> appendFloats(const std::vector<float> &values);
+
   int64_t bytes() const { return os->tell(); }
   llvm::Error finish();
 
 private:
+  /// `offset`, unless writing has failed.
+  llvm::Expected<int64_t> written(int64_t offset) const;
+
   std::string path;
   std::unique_ptr<llvm::raw_fd_ostream> os;
 };

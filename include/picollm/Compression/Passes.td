@@ -57,6 +57,26 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
     Option<"codes", "codes", "std::string", "\"\"", "file to write">];
 }
 
+def Tune : Pass<"picollm-tune", "::mlir::ModuleOp"> {
+  let summary = "scales and norms by the gradient of the model's error";
+  let description = [{
+    The codes stay as they are; row scales, column scales and norms descend
+    along the gradient of the Kullback-Leibler divergence between the float
+    model's predictions and the quantised one's, a text a step. Writes the
+    tuned file of codes (CodeFile.h), norms behind the matrices.
+  }];
+  let options = [
+    Option<"tokens", "tokens", "std::string", "\"\"",
+           "file of token ids, one text a line">,
+    Option<"codes", "codes", "std::string", "\"\"", "file to write">,
+    Option<"minutes", "minutes", "double", "0",
+           "as many steps as the first one says fit; 0: see steps">,
+    Option<"steps", "steps", "int64_t", "0",
+           "so many steps, whatever time they take; 0: see minutes">,
+    Option<"rate", "rate", "double", "0.003",
+           "of the first step; falls to 0 along half a cosine">];
+}
+
 def Pack : Pass<"picollm-pack", "::mlir::ModuleOp"> {
   let summary = "codes to the weight file, in the order of the kernels";
   let description = [{

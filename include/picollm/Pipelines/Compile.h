@@ -40,6 +40,8 @@ struct CompileOptions {
   std::string chatTemplate; ///< file to use instead of the model's, or empty
   std::string calibration;  ///< folder or file, or empty
   int64_t calibrationTexts = 12;
+  double tuneMinutes = 0; ///< 0: see tuneSteps
+  int64_t tuneSteps = 0;  ///< 0: see tuneMinutes; both 0: no tuning
   std::string target = "host";
   std::string cpu;
   std::string features;

@@ -15,6 +15,7 @@ struct PipelineOptions {
   CalibrateOptions calibrate;
   AllocateBitsOptions allocate;
   QuantizeOptions quantize;
+  TuneOptions tune; ///< neither minutes nor steps: without
   PackOptions pack;
   ConvertStepToLLVMOptions toLLVM;
 };

@@ -21,16 +21,26 @@ private:
   llvm::DenseMap<mlir::Value, Matrix> ofValue;
 };
 
-/// Sees dL/dy of every linear and logits op, a row per token.
-using OutputGradientHook =
-    llvm::function_ref<void(mlir::Operation *op, const Matrix &d)>;
+/// Sees the gradients that concern weights, op by op.
+class GradientVisitor {
+public:
+  virtual ~GradientVisitor();
+
+  /// Of a linear or logits op y = W x: dL/dy, and the part of dL/dx that goes
+  /// through this op; a row per token. `evaluation` holds x and y.
+  virtual void visitProduct(mlir::Operation *op, Evaluation &evaluation,
+                            const Matrix &output, const Matrix &input) = 0;
+
+  /// Of an rms_norm: dL/d(weight).
+  virtual void visitNorm(mlir::Operation *op, llvm::ArrayRef<float> weight) {}
+};
 
 /// From the gradient of the result of an op of the model level to those of its
 /// activations; the gradient of the result is taken out of `gradients`.
-/// `evaluation` holds the operands. Fails for ops of other levels and where
-/// weights cannot be read.
+/// `evaluation` holds the operands and, for a visitor that asks, the results.
+/// Fails for ops of other levels and where weights cannot be read.
 llvm::Error differentiate(mlir::Operation *op, Evaluation &evaluation,
-                          Gradients &gradients, OutputGradientHook hook);
+                          Gradients &gradients, GradientVisitor &visitor);
 
 } // namespace picollm
 

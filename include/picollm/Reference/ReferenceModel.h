@@ -36,6 +36,9 @@ public:
   int64_t vocabulary() const { return vocabularySize; }
   int64_t context() const { return contextSize; }
 
+  /// Fails if a token is outside the vocabulary.
+  llvm::Error checkTokens(llvm::ArrayRef<int32_t> tokens) const;
+
   /// Logits of tokens[firstWanted..) of a sequence of its own, a row each.
   /// Fails if a token is outside the vocabulary or there are more tokens than
   /// the context, or where weights cannot be read.

@@ -9,9 +9,10 @@
 
 namespace picollm {
 
-/// A line such as `quantize  12/30 layers  40 %  0:31 left` on stderr, rewritten
-/// in place on a terminal, printed once at the end elsewhere. Nothing is shown
-/// in the first two seconds of a stage, nor where progress was turned off.
+/// A line such as `quantize  12/30 layers  40 %  0:31 left` on stderr,
+/// rewritten in place on a terminal, printed once at the end elsewhere. Nothing
+/// is shown in the first two seconds of a stage, nor where progress was turned
+/// off.
 class Progress {
 public:
   /// `total` pieces of work in units of `unit` ("layers", "texts").
@@ -20,8 +21,8 @@ public:
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
-  /// `done` of the pieces are finished.
-  void update(int64_t done);
+  /// `done` of the pieces are finished; `note` is what there is to say of them.
+  void update(int64_t done, std::string note = {});
 
   /// Turns all progress lines off (--quiet).
   static void disable();
@@ -29,7 +30,7 @@ public:
 private:
   void draw(bool last);
 
-  std::string stage, unit;
+  std::string stage, unit, note;
   int64_t total, done = 0;
   std::chrono::steady_clock::time_point start, drawn;
   bool shown = false;

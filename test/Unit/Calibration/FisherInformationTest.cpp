@@ -25,11 +25,27 @@ static void toGradient(Matrix &logits, llvm::ArrayRef<int32_t> tokens) {
   }
 }
 
+namespace {
+
+/// Hands dL/dy of every product to a function.
+struct OutputGradients : GradientVisitor {
+  using Function =
+      llvm::function_ref<void(mlir::Operation *op, const Matrix &d)>;
+  explicit OutputGradients(Function function) : function(function) {}
+  void visitProduct(mlir::Operation *op, Evaluation &, const Matrix &d,
+                    const Matrix &) override {
+    function(op, d);
+  }
+  Function function;
+};
+
+} // namespace
+
 /// One run of the whole model, backwards.
 static Gradients differentiateWhole(ReferenceModel &model,
                                     llvm::ArrayRef<int32_t> text,
                                     llvm::ArrayRef<int32_t> next,
-                                    OutputGradientHook hook,
+                                    OutputGradients::Function function,
                                     Evaluation &evaluation, mlir::Value keep) {
   std::vector<int32_t> positions(text.size());
   std::iota(positions.begin(), positions.end(), 0);
@@ -39,12 +55,13 @@ static Gradients differentiateWhole(ReferenceModel &model,
   auto ops = model.operations();
   EXPECT_FALSE(model.evaluate(0, ops.size(), evaluation));
   Gradients gradients;
+  OutputGradients visitor(function);
   Matrix logits = evaluation.matrix(ops.back()->getResult(0));
   toGradient(logits, next);
   gradients.add(ops.back()->getResult(0), logits);
   for (size_t i = ops.size(); i-- > 0;)
     if (ops[i]->getResult(0) != keep)
-      EXPECT_FALSE(differentiate(ops[i], evaluation, gradients, hook));
+      EXPECT_FALSE(differentiate(ops[i], evaluation, gradients, visitor));
   return gradients;
 }
 

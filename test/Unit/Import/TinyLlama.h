@@ -12,8 +12,10 @@ struct TinyLlama {
   uint32_t vocabulary = 40, context = 64, layers = 2, embedding = 32,
            feedForward = 48, heads = 4, kvHeads = 2, headSize = 8;
   bool tied = true;
+  /// Weights lie between -range / 2 and range / 2.
+  float range = 0.35f;
 
-  /// Weights are float32, different in every tensor, about N(0, 0.1).
+  /// Weights are float32, different in every tensor.
   GGUFWriter writer() const {
     GGUFWriter file;
     file.set("general.architecture", "llama");
@@ -53,15 +55,15 @@ struct TinyLlama {
 
 private:
   /// A vector if rows is 0.
-  static void addMatrix(GGUFWriter &file, const std::string &name,
-                        uint32_t rows, uint32_t columns) {
+  void addMatrix(GGUFWriter &file, const std::string &name, uint32_t rows,
+                 uint32_t columns) const {
     uint32_t state = 2166136261u;
     for (char c : name)
       state = (state ^ uint8_t(c)) * 16777619u;
     std::vector<float> values(std::max(rows, 1u) * columns);
     for (float &value : values) {
       state = state * 1664525u + 1013904223u;
-      value = (float(state >> 8) / float(1 << 24) - 0.5f) * 0.35f;
+      value = (float(state >> 8) / float(1 << 24) - 0.5f) * range;
     }
     if (rows == 0)
       file.addF32(name, {columns}, values);

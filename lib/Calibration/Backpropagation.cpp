@@ -1,0 +1,232 @@
+//===- Backpropagation.cpp - a model backwards, part by part --------------===//
+
+#include "picollm/Calibration/Backpropagation.h"
+#include "Products.h"
+#include "Spill.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace picollm;
+using llvm::Error;
+using llvm::Expected;
+
+/// Tokens whose logits are in memory at a time.
+static constexpr int64_t logitRows = 128;
+
+Expected<Backpropagation> Backpropagation::create(ReferenceModel &model) {
+  Backpropagation pass(model);
+  pass.findParts();
+  if (pass.allParts.empty() ||
+      !llvm::isa<model::LogitsOp>(model.operations().back()))
+    return llvm::createStringError(
+        "the model has no residual stream that ends in logits, which gradients "
+        "need");
+  return pass;
+}
+
+Backpropagation::Backpropagation(ReferenceModel &model) : model(&model) {}
+Backpropagation::Backpropagation(Backpropagation &&) = default;
+Backpropagation::~Backpropagation() = default;
+
+/// A part begins where a single activation is all that later ops need, and
+/// holds at least one product.
+void Backpropagation::findParts() {
+  OpRange ops = model->operations();
+  llvm::DenseMap<mlir::Value, int64_t> lastUse;
+  for (auto [index, op] : llvm::enumerate(ops))
+    for (mlir::Value operand : op->getOperands())
+      lastUse[operand] = index;
+  llvm::SetVector<mlir::Value> alive;
+  bool hasProduct = true;
+  for (int64_t i = 0; i < int64_t(ops.size()); ++i) {
+    alive.remove_if([&](mlir::Value value) { return lastUse[value] < i; });
+    if (alive.size() == 1 && hasProduct) {
+      if (!allParts.empty())
+        allParts.back().end = i;
+      allParts.push_back({i, int64_t(ops.size()), alive.front()});
+      hasProduct = false;
+    }
+    alive.insert(ops[i]->getResult(0));
+    hasProduct |= !weightOfProduct(ops[i]).empty();
+  }
+}
+
+Evaluation Backpropagation::start(const Span &span) const {
+  Evaluation evaluation = model->startEvaluation(span);
+  std::vector<int32_t> positions(span.rows);
+  for (int64_t i = 0; i < span.rows; ++i)
+    positions[i] = int32_t(span.position + i);
+  evaluation.values[model->positionsValue()] = std::move(positions);
+  return evaluation;
+}
+
+/// Fills inputs[part] from inputs[part - 1], or for the first from the tokens.
+Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
+                                 BackpropagationVisitor &visitor) {
+  const Part *before = index > 0 ? &allParts[index - 1] : nullptr;
+  int64_t first = before ? before->first : 0, end = allParts[index].first;
+  OpRange ops = model->operations().slice(first, end - first);
+  if (Error error = visitor.enterPart(ops))
+    return error;
+  Expected<std::unique_ptr<Spill>> spill = Spill::create();
+  if (!spill)
+    return spill.takeError();
+  if (before)
+    if (Error error = inputs[index - 1]->rewind())
+      return error;
+  for (const std::vector<int32_t> &text : texts) {
+    Span span;
+    span.rows = text.size();
+    Evaluation evaluation = start(span);
+    evaluation.values[model->tokensValue()] = text;
+    if (before)
+      if (Error error =
+              inputs[index - 1]->read(before->input, span.rows, evaluation))
+        return error;
+    if (Error error = model->evaluate(first, end, evaluation))
+      return error;
+    if (Error error = (*spill)->write(allParts[index].input, evaluation))
+      return error;
+  }
+  inputs.push_back(std::move(*spill));
+  return visitor.leavePart(ops);
+}
+
+Expected<std::unique_ptr<Spill>>
+Backpropagation::runToHead(const TokenSequences &texts,
+                           BackpropagationVisitor &visitor) {
+  inputs.clear();
+  for (size_t i = 0; i < allParts.size(); ++i) {
+    if (Error error = forwardTo(i, texts, visitor))
+      return std::move(error);
+    if (i > 0)
+      inputs[i - 1].reset();
+  }
+  std::unique_ptr<Spill> head = std::move(inputs.back());
+  inputs.clear();
+  if (Error error = head->rewind())
+    return std::move(error);
+  return head;
+}
+
+/// From the gradient of a part's result to that of its input.
+Expected<Matrix>
+Backpropagation::differentiatePart(const Part &part, Evaluation &evaluation,
+                                   Gradients &gradients,
+                                   BackpropagationVisitor &visitor) {
+  for (int64_t i = part.end; i-- > part.first;)
+    if (Error error = differentiate(model->operations()[i], evaluation,
+                                    gradients, visitor))
+      return std::move(error);
+  Matrix d = gradients.take(part.input);
+  if (d.rows == 0)
+    return llvm::createStringError("the logits do not depend on the tokens");
+  return d;
+}
+
+/// The last part, some rows at a time where none of its ops mixes rows.
+Error Backpropagation::backwardFromLogits(size_t text, const Matrix &input,
+                                          Matrix &gradient,
+                                          BackpropagationVisitor &visitor) {
+  const Part &part = allParts.back();
+  bool mixesRows = llvm::any_of(opsOf(part), llvm::IsaPred<model::AttentionOp>);
+  int64_t rows = mixesRows ? input.rows : logitRows;
+  mlir::Value logits = model->operations().back()->getResult(0);
+  gradient = Matrix(input.rows, input.columns);
+  for (int64_t first = 0; first < input.rows; first += rows) {
+    Span span;
+    span.rows = std::min(rows, input.rows - first);
+    span.position = first;
+    Evaluation evaluation = start(span);
+    evaluation.keepsValues = true;
+    Matrix tile(span.rows, input.columns);
+    std::copy_n(input.row(first), tile.data.size(), tile.row(0));
+    evaluation.values[part.input] = std::move(tile);
+    if (Error error = evaluateHead(evaluation))
+      return error;
+    Gradients gradients;
+    Matrix d = evaluation.matrix(logits);
+    if (Error error = visitor.differentiateLoss(text, first, d))
+      return error;
+    gradients.add(logits, std::move(d));
+    Expected<Matrix> toInput =
+        differentiatePart(part, evaluation, gradients, visitor);
+    if (!toInput)
+      return toInput.takeError();
+    std::copy_n(toInput->row(0), toInput->data.size(), gradient.row(first));
+  }
+  return Error::success();
+}
+
+/// Differentiates one part for all texts: `from` has the gradients of its
+/// result (null: the logits are the result), `to` gets those of its input
+/// (null: that is the embedding).
+Error Backpropagation::backward(size_t index, const TokenSequences &texts,
+                                Spill *from, Spill *to,
+                                BackpropagationVisitor &visitor) {
+  const Part &part = allParts[index];
+  if (Error error = visitor.enterPart(opsOf(part)))
+    return error;
+  if (Error error = inputs[index]->rewind())
+    return error;
+  if (from)
+    if (Error error = from->rewind())
+      return error;
+  for (auto [text, tokens] : llvm::enumerate(texts)) {
+    Span span;
+    span.rows = tokens.size();
+    Evaluation evaluation = start(span);
+    evaluation.keepsValues = true;
+    if (Error error = inputs[index]->read(part.input, span.rows, evaluation))
+      return error;
+    Matrix d;
+    if (!from) {
+      if (Error error = backwardFromLogits(text, evaluation.matrix(part.input),
+                                           d, visitor))
+        return error;
+    } else {
+      if (Error error = model->evaluate(part.first, part.end, evaluation))
+        return error;
+      mlir::Value output = allParts[index + 1].input;
+      Gradients gradients;
+      if (Error error = from->read(output, span.rows, evaluation))
+        return error;
+      gradients.add(output, std::move(evaluation.matrix(output)));
+      Expected<Matrix> gradient =
+          differentiatePart(part, evaluation, gradients, visitor);
+      if (!gradient)
+        return gradient.takeError();
+      d = std::move(*gradient);
+    }
+    if (!to) {
+      visitor.visitEmbedding(text, evaluation.matrix(part.input), d);
+      continue;
+    }
+    evaluation.values[part.input] = std::move(d);
+    if (Error error = to->write(part.input, evaluation))
+      return error;
+  }
+  inputs[index].reset();
+  return visitor.leavePart(opsOf(part));
+}
+
+Error Backpropagation::run(const TokenSequences &texts,
+                           BackpropagationVisitor &visitor) {
+  inputs.clear();
+  for (size_t i = 0; i < allParts.size(); ++i)
+    if (Error error = forwardTo(i, texts, visitor))
+      return error;
+  std::unique_ptr<Spill> from;
+  for (size_t i = allParts.size(); i-- > 0;) {
+    std::unique_ptr<Spill> to;
+    if (i > 0) {
+      Expected<std::unique_ptr<Spill>> created = Spill::create();
+      if (!created)
+        return created.takeError();
+      to = std::move(*created);
+    }
+    if (Error error = backward(i, texts, from.get(), to.get(), visitor))
+      return error;
+    from = std::move(to);
+  }
+  return Error::success();
+}

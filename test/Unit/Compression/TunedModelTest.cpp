@@ -1,0 +1,220 @@
+//===- TunedModelTest.cpp - gradients of scales and norms -----------------===//
+
+#include "TunedModel.h"
+#include "../Reference/TinyModel.h"
+#include "mlir/Pass/PassManager.h"
+#include "picollm/Calibration/Distillation.h"
+#include "picollm/Compression/Passes.h"
+#include "picollm/Compression/Stacks.h"
+#include "picollm/Compression/TokenFile.h"
+#include "picollm/Quantization/AllocationFile.h"
+#include "picollm/Support/Parallel.h"
+
+using namespace picollm;
+
+static const TokenSequences texts{{3, 17, 0, 39, 8, 8, 21}, {5, 6, 11, 2}};
+
+namespace {
+
+/// A model whose predictions are far from uniform.
+TinyLlama decidedLlama(bool tied) {
+  TinyLlama shape;
+  shape.tied = tied;
+  shape.range = 1.5f;
+  return shape;
+}
+
+/// A tiny model at 3 bits, its files in a folder of the test's own.
+struct QuantizedTinyModel : TinyModel {
+  explicit QuantizedTinyModel(bool tied = true)
+      : TinyModel(decidedLlama(tied)) {
+    EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("tuned", folder));
+    EXPECT_FALSE(writeTokenFile(file("tokens"), texts));
+    mlir::PassManager manager(&context);
+    CalibrateOptions calibrate;
+    AllocateBitsOptions allocate;
+    QuantizeOptions quantize;
+    calibrate.tokens = quantize.tokens = file("tokens");
+    calibrate.losses = allocate.losses = file("losses");
+    writeUniformAllocation(3);
+    allocate.allocation = file("allocation");
+    quantize.codes = file("codes");
+    manager.addPass(createCalibrate(calibrate));
+    manager.addPass(createAllocateBits(allocate));
+    manager.addPass(createQuantize(quantize));
+    EXPECT_TRUE(succeeded(manager.run(*module)));
+  }
+  ~QuantizedTinyModel() { llvm::sys::fs::remove_directories(folder); }
+
+  void writeUniformAllocation(int64_t bits) {
+    AllocationReport report;
+    for (const Stack &stack : expectValue(findStacks(*module))) {
+      MatrixLayout layout{stack.columns, {}};
+      for (size_t i = 0; i < stack.panels.size(); ++i)
+        layout.panels.push_back({stack.rows(i), {{bits, stack.columns}}});
+      report.matrices.push_back({stack.name, {layout, {}, {}}, 0});
+    }
+    EXPECT_FALSE(writeAllocation(report, file("allocation")));
+  }
+
+  std::string file(const char *name) const {
+    return (folder + "/" + name).str();
+  }
+
+  llvm::SmallString<128> folder;
+};
+
+struct DistilledModel : TunedModel {
+  explicit DistilledModel(Distillation &distillation)
+      : distillation(distillation) {}
+  llvm::Error differentiateLoss(size_t, int64_t firstRow,
+                                Matrix &logits) override {
+    return distillation.differentiate(firstRow, logits);
+  }
+
+  /// Of the next text, with its gradients.
+  double divergence() {
+    EXPECT_FALSE(run(expectValue(distillation.nextText())));
+    return distillation.divergence();
+  }
+
+  std::vector<std::pair<std::string, TunedFactors *>> factors() {
+    std::vector<std::pair<std::string, TunedFactors *>> result;
+    for (TunedMatrix &matrix : matrices) {
+      result.push_back({matrix.op.getSymName().str() + " rows", &matrix.rows});
+      result.push_back(
+          {matrix.op.getSymName().str() + " columns", &matrix.columns});
+    }
+    for (auto &[name, norm] : norms)
+      result.push_back({name.str(), &norm.factors});
+    return result;
+  }
+
+  Distillation &distillation;
+};
+
+} // namespace
+
+TEST(Distillation, IsTheMeanDivergenceOfEachText) {
+  TinyModel tiny;
+  auto teacher = tiny.interpreter(), student = tiny.interpreter();
+  auto head = llvm::cast<model::LogitsOp>(student->operations().back());
+  auto weight = expectValue(student->weights().get(head.getWeight()));
+  std::vector<float> halved = weight->data;
+  for (float &value : halved)
+    value /= 2;
+  ASSERT_FALSE(student->weights().replace(head.getWeight(), halved));
+
+  auto distillation = expectValue(Distillation::create(*teacher, texts));
+  for (int round = 0; round < 2; ++round)
+    for (const std::vector<int32_t> &text : texts) {
+      ASSERT_EQ(expectValue(distillation->nextText()),
+                llvm::ArrayRef<int32_t>(text));
+      Matrix p = expectValue(teacher->logits(text));
+      Matrix logits = expectValue(student->logits(text));
+      double expected = 0;
+      for (int64_t t = 0; t < p.rows; ++t) {
+        double sumP = 0, sumQ = 0;
+        for (int64_t i = 0; i < p.columns; ++i) {
+          sumP += std::exp(double(p.row(t)[i]));
+          sumQ += std::exp(double(logits.row(t)[i]));
+        }
+        for (int64_t i = 0; i < p.columns; ++i) {
+          double logP = p.row(t)[i] - std::log(sumP);
+          expected += std::exp(logP) *
+                      (logP - logits.row(t)[i] + std::log(sumQ)) / p.rows;
+        }
+      }
+      // In two tiles, as a caller may.
+      Matrix first = rowsOf(logits, 0, 2);
+      Matrix rest = rowsOf(logits, 2, logits.rows - 2);
+      ASSERT_FALSE(distillation->differentiate(0, first));
+      ASSERT_FALSE(distillation->differentiate(2, rest));
+      EXPECT_GT(expected, 1e-4);
+      EXPECT_NEAR(distillation->divergence(), expected, 1e-5 * expected + 1e-7);
+    }
+}
+
+TEST(Distillation, RefusesTokensOutsideTheVocabulary) {
+  TinyModel tiny;
+  auto teacher = tiny.interpreter();
+  expectPart(errorOf(Distillation::create(*teacher, {{1, 99999}})),
+             "token 99999 is outside the vocabulary");
+}
+
+/// Along the gradient of each kind of factor, where rounding hides least.
+TEST(TunedModel, GradientsEqualDifferenceQuotients) {
+  for (bool tied : {true, false}) {
+    QuantizedTinyModel tiny(tied);
+    auto teacher = tiny.interpreter(), student = tiny.interpreter();
+    auto distillation = expectValue(Distillation::create(*teacher, {texts[0]}));
+    DistilledModel model(*distillation);
+    ASSERT_FALSE(model.open(*tiny.module, *student));
+    EXPECT_GT(model.divergence(), 0);
+    auto all = model.factors();
+    std::vector<std::vector<double>> gradients;
+    for (auto &entry : all)
+      gradients.push_back(entry.second->gradient);
+    for (size_t k = 0; k < all.size(); ++k) {
+      SCOPED_TRACE(all[k].first);
+      std::vector<float> &logarithms = all[k].second->logarithms;
+      double square = 0;
+      for (double g : gradients[k])
+        square += g * g;
+      ASSERT_GT(square, 0);
+      auto divergenceAt = [&](double h) {
+        for (size_t i = 0; i < logarithms.size(); ++i)
+          logarithms[i] = float(h * gradients[k][i] / std::sqrt(square));
+        return model.divergence();
+      };
+      const double h = 0.05;
+      double slope = (divergenceAt(h) - divergenceAt(-h)) / (2 * h);
+      divergenceAt(0);
+      EXPECT_NEAR(slope, std::sqrt(square), 0.03 * std::sqrt(square) + 2e-6);
+    }
+  }
+}
+
+/// What is written is the model that was tuned, nearer to the float one.
+TEST(TunedModel, WritesWhatItHasTuned) {
+  QuantizedTinyModel tiny;
+  auto teacher = tiny.interpreter(), student = tiny.interpreter();
+  auto distillation = expectValue(Distillation::create(*teacher, {texts[0]}));
+  DistilledModel model(*distillation);
+  ASSERT_FALSE(model.open(*tiny.module, *student));
+  const double before = model.divergence();
+  for (int step = 1; step <= 20; ++step) {
+    model.descend(step, 0.003);
+    model.divergence();
+  }
+  model.descend(21, 0.003);
+  const double after = model.divergence();
+  EXPECT_LT(after, 0.8 * before);
+  ASSERT_FALSE(model.write(tiny.file("tuned")));
+
+  // The same model once more, from the file.
+  auto again = tiny.interpreter();
+  DistilledModel written(*distillation);
+  ASSERT_FALSE(written.open(*tiny.module, *again));
+  EXPECT_NEAR(written.divergence(), after, 0.05 * after); // halves
+}
+
+TEST(TunedModel, DoesNotDependOnThreads) {
+  QuantizedTinyModel tiny;
+  std::vector<std::vector<float>> results[2];
+  for (unsigned threads : {1, 3}) {
+    setThreadCount(threads);
+    auto teacher = tiny.interpreter(), student = tiny.interpreter();
+    auto distillation = expectValue(Distillation::create(*teacher, texts));
+    DistilledModel model(*distillation);
+    ASSERT_FALSE(model.open(*tiny.module, *student));
+    for (int step = 1; step <= 3; ++step) {
+      model.divergence();
+      model.descend(step, 0.003);
+    }
+    for (auto &entry : model.factors())
+      results[threads > 1].push_back(entry.second->logarithms);
+  }
+  setThreadCount(0);
+  EXPECT_EQ(results[0], results[1]);
+}
