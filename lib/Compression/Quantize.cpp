@@ -142,6 +142,8 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   StackAllocation allocation;
   allocation.layout = layoutOf(matrixOf(stack));
   allocation.order = table->order;
+  if (auto order = matrixOf(stack).getOrder())
+    allocation.order.assign(order->begin(), order->end());
   WeightStack weights = weightsOf(stack, reader, table->rowWeights);
   for (StackPanel &panel : weights.panels) {
     if (!moments->contains(panel.name))
@@ -207,8 +209,10 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
 llvm::Error ModuleQuantizer::setReferences(llvm::StringRef file) {
   for (const Stack &stack : stacks) {
     auto [offset, bytes] = written[stack.name];
-    matrixOf(stack).setRefAttr(model::WeightRefAttr::get(
-        module.getContext(), file, offset, bytes, "codes", ""));
+    layout::MatrixOp matrix = matrixOf(stack);
+    matrix.setRefAttr(model::WeightRefAttr::get(module.getContext(), file,
+                                                offset, bytes, "codes", ""));
+    matrix.removeOrderAttr();
   }
   return llvm::Error::success();
 }

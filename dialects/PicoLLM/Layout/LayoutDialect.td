@@ -77,12 +77,14 @@ def Layout_MatrixOp : Layout_Op<"weight", [Symbol]> {
     `sources` names, panel by panel, the matrix of the model whose rows the
     panel holds; neighbouring panels may hold the rows of one. The encoding of
     `ref` says how far compression has come: `planned` (the widths are chosen;
-    the file is calibration's, which has the order of columns), `codes` (in a
-    file of codes), `packed` (in the weight file).
+    the file is calibration's, which has the order of columns unless `order` has
+    it), `codes` (in a file of codes), `packed` (in the weight file).
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
-                       Model_WeightRefAttr:$ref, StrArrayAttr:$sources);
-  let assemblyFormat = "$sym_name `:` $type $ref `sources` $sources attr-dict";
+                       Model_WeightRefAttr:$ref, StrArrayAttr:$sources,
+                       OptionalAttr<DenseI32ArrayAttr>:$order);
+  let assemblyFormat = [{$sym_name `:` $type $ref `sources` $sources
+      (`order` $order^)? attr-dict}];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// The panels of each source, in order.

@@ -61,6 +61,15 @@ SmallVector<PanelRange> MatrixOp::getSourcePanels() {
   return ranges;
 }
 
+/// True if the numbers are 0 .. columns - 1 in any order.
+static bool isPermutation(ArrayRef<int32_t> order, int64_t columns) {
+  std::vector<bool> seen(columns);
+  for (int32_t column : order)
+    if (column >= 0 && column < columns)
+      seen[column] = true;
+  return int64_t(order.size()) == columns && !llvm::is_contained(seen, false);
+}
+
 LogicalResult MatrixOp::verify() {
   auto type = dyn_cast<MatrixType>(getType());
   if (!type)
@@ -94,6 +103,10 @@ LogicalResult MatrixOp::verify() {
                            << getSources()[panels.begin]
                            << " apart from each other, expected them in a row "
                               "(layout_weight_c6)";
+  if (getOrder() &&
+      (encoding != "planned" || !isPermutation(*getOrder(), type.getColumns())))
+    return emitOpError("has an order, expected it of a planned matrix and to "
+                       "name every column once (layout_weight_c7)");
   return success();
 }
 

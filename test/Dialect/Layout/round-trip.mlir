@@ -11,6 +11,8 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
   // Before it is packed, a matrix has no bytes of the weight file.
   // CHECK: picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
   picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
+  // CHECK: picollm_layout.weight @ordered : {{.*}} sources ["w"] order [7, 1, 2, 3, 4, 5, 6, 0]
+  picollm_layout.weight @ordered : !picollm_layout.matrix<8, [8: 4x8]> <file = "losses.json", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["w"] order [7, 1, 2, 3, 4, 5, 6, 0]
   // CHECK: picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
   picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
 

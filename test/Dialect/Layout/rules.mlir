@@ -67,6 +67,23 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16], [8: 
 
 // -----
 
+// A column twice.
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 6]
+
+// -----
+
+// A column too many.
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 7, 8]
+
+// -----
+
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "packed", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 7]
+
+// -----
+
 picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%t: tensor<?xi32>) {
