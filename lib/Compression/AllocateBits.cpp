@@ -6,6 +6,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Packing/WeightFile.h"
 #include "picollm/Quantization/AllocationFile.h"
+#include "picollm/Quantization/RowPanels.h"
 #include "picollm/weight_file.h"
 #include <numeric>
 
@@ -128,13 +129,18 @@ llvm::Error AllocateBits::allocate(ModuleOp module) {
   std::string orderFile = half ? std::string("-") : losses;
   OpBuilder builder(&getContext());
   builder.setInsertionPoint(module.lookupSymbol("forward"));
+  WeightReader reader;
   for (auto [stack, widths] : llvm::zip_equal(*stacks, chosen->stacks)) {
     auto type = layout::MatrixType::get(&getContext(), widths.layout);
     auto ref = model::WeightRefAttr::get(
         &getContext(), orderFile, 0, matrixBytes(widths.layout), "planned", "");
+    auto cut =
+        cutIntoPanels(weightsOf(stack, reader), widths.layout.panelRows());
+    if (!cut)
+      return cut.takeError();
     llvm::SmallVector<StringRef> sources;
-    for (model::WeightOp panel : stack.panels)
-      sources.push_back(panel.getSymName());
+    for (const StackPanel &panel : cut->panels)
+      sources.push_back(panel.name);
     auto matrix = layout::MatrixOp::create(
         builder, stack.panels.front().getLoc(), "packed." + stack.name, type,
         ref, builder.getStrArrayAttr(sources),
