@@ -6,6 +6,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Packing/WeightFile.h"
 #include "picollm/Quantization/AllocationFile.h"
+#include "picollm/Quantization/RowPanels.h"
 #include "picollm/weight_file.h"
 #include <numeric>
 
@@ -32,6 +33,9 @@ struct AllocateBits : picollm::impl::AllocateBitsBase<AllocateBits> {
   llvm::Error allocate(ModuleOp module);
   llvm::Expected<Allocation> choose(ModuleOp module,
                                     llvm::ArrayRef<Stack> stacks);
+  llvm::Expected<Allocation> chooseByLosses(ModuleOp module,
+                                            llvm::ArrayRef<Stack> stacks,
+                                            llvm::ArrayRef<LossTable> tables);
 };
 
 } // namespace
@@ -69,17 +73,32 @@ llvm::Expected<Allocation> AllocateBits::choose(ModuleOp module,
     WeightReader reader;
     for (const Stack &stack : stacks)
       result.stacks.push_back(uniformAllocation(weightsOf(stack, reader), 16));
+    for (StackAllocation &stack : result.stacks)
+      stack.order.clear();
     return result;
   }
   auto tables = tablesOf(stacks, losses);
   if (!tables)
     return tables.takeError();
+  auto result = chooseByLosses(module, stacks, *tables);
+  if (!result)
+    return result.takeError();
+  // The IR has an order only where it is not that of the file.
+  for (auto [stack, table] : llvm::zip_equal(result->stacks, *tables))
+    if (stack.order == table.order)
+      stack.order.clear();
+  return result;
+}
+
+llvm::Expected<Allocation>
+AllocateBits::chooseByLosses(ModuleOp module, llvm::ArrayRef<Stack> stacks,
+                             llvm::ArrayRef<LossTable> tables) {
   int64_t fixed = fixedBytes(module, stacks);
   if (!allocation.empty()) {
     auto report = readAllocation(allocation);
     if (!report)
       return report.takeError();
-    return applyReport(*report, *tables, fixed);
+    return applyReport(*report, tables, fixed);
   }
   int64_t weights = 0;
   for (const Stack &stack : stacks)
@@ -87,7 +106,16 @@ llvm::Expected<Allocation> AllocateBits::choose(ModuleOp module,
   FileBudget budget = FileBudget::ofBits(bits, weights, fixed);
   if (size > 0)
     budget.fileBytes = size;
-  return allocateBits(*tables, budget);
+  return allocateBits(tables, budget);
+}
+
+/// Null for an empty order.
+static DenseI32ArrayAttr orderAttr(Builder &builder,
+                                   llvm::ArrayRef<uint32_t> order) {
+  if (order.empty())
+    return {};
+  return builder.getDenseI32ArrayAttr(
+      llvm::SmallVector<int32_t>(order.begin(), order.end()));
 }
 
 llvm::Error AllocateBits::allocate(ModuleOp module) {
@@ -101,16 +129,22 @@ llvm::Error AllocateBits::allocate(ModuleOp module) {
   std::string orderFile = half ? std::string("-") : losses;
   OpBuilder builder(&getContext());
   builder.setInsertionPoint(module.lookupSymbol("forward"));
+  WeightReader reader;
   for (auto [stack, widths] : llvm::zip_equal(*stacks, chosen->stacks)) {
     auto type = layout::MatrixType::get(&getContext(), widths.layout);
     auto ref = model::WeightRefAttr::get(
         &getContext(), orderFile, 0, matrixBytes(widths.layout), "planned", "");
+    auto cut =
+        cutIntoPanels(weightsOf(stack, reader), widths.layout.panelRows());
+    if (!cut)
+      return cut.takeError();
     llvm::SmallVector<StringRef> sources;
-    for (model::WeightOp panel : stack.panels)
-      sources.push_back(panel.getSymName());
+    for (const StackPanel &panel : cut->panels)
+      sources.push_back(panel.name);
     auto matrix = layout::MatrixOp::create(
         builder, stack.panels.front().getLoc(), "packed." + stack.name, type,
-        ref, builder.getStrArrayAttr(sources));
+        ref, builder.getStrArrayAttr(sources),
+        orderAttr(builder, widths.order));
     // For the report; nothing reads it to compile.
     double loss =
         std::accumulate(widths.losses.begin(), widths.losses.end(), 0.0);

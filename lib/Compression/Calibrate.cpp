@@ -6,6 +6,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Quantization/Quantize.h"
+#include "picollm/Quantization/RowPanels.h"
 #include "picollm/Reference/ReferenceModel.h"
 
 namespace picollm {
@@ -49,6 +50,16 @@ rowWeightsOf(model::WeightOp weight, const FisherInformation &fisher,
       QuantizationOptions());
 }
 
+/// The floats of a stack, cut into panels where that lowers the loss.
+static llvm::Expected<WeightStack> panelsOf(const Stack &stack,
+                                            WeightReader &reader,
+                                            llvm::ArrayRef<float> rowWeights) {
+  WeightStack weights = weightsOf(stack, reader, rowWeights);
+  if (!stack.hasRowsOfTokens())
+    return weights;
+  return cutByLoss(weights, QuantizationOptions());
+}
+
 llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto stacks = findStacks(module);
   if (!stacks)
@@ -69,11 +80,12 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
     return fisher.takeError();
 
   LossFile file;
-  auto measure =
-      [&](const Stack &stack, const InputStatistics &statistics,
-          llvm::ArrayRef<std::vector<float>> rowWeights) -> llvm::Error {
-    auto table = measureLosses(weightsOf(stack, reader, rowWeights), statistics,
-                               QuantizationOptions());
+  auto measure = [&](const Stack &stack, const InputStatistics &statistics,
+                     llvm::ArrayRef<float> rowWeights) -> llvm::Error {
+    auto weights = panelsOf(stack, reader, rowWeights);
+    if (!weights)
+      return weights.takeError();
+    auto table = measureLosses(*weights, statistics, QuantizationOptions());
     if (!table)
       return table.takeError();
     file.tables.push_back(std::move(*table));
@@ -101,12 +113,13 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
             continue;
           if (stack.isEmbedding)
             return measureEmbedding(stack, &moment);
-          std::vector<std::vector<float>> rowWeights;
+          std::vector<float> rowWeights;
           for (model::WeightOp panel : stack.panels) {
             auto weights = rowWeightsOf(panel, *fisher, **moments);
             if (!weights)
               return weights.takeError();
-            rowWeights.push_back(std::move(*weights));
+            rowWeights.insert(rowWeights.end(), weights->begin(),
+                              weights->end());
           }
           return measure(stack, InputStatistics{moment.values}, rowWeights);
         }

@@ -32,18 +32,16 @@ static bool isConsistent(const LossTable &table) {
       table.columns % stepColumns || table.widthColumns <= 0 ||
       table.widthColumns % stepColumns || table.rows.empty() ||
       table.order.size() != static_cast<size_t>(table.columns) ||
-      table.losses.size() != table.rows.size() ||
-      table.rowWeights.size() != table.rows.size())
+      table.losses.size() != table.rows.size())
     return false;
   int64_t rows = 0;
-  for (size_t p = 0; p < table.rows.size(); ++p) {
-    int64_t panel = table.rows[p];
-    size_t weights = table.rowWeights[p].size();
-    if (panel <= 0 || panel > maxRows - rows ||
-        (weights != 0 && weights != size_t(panel)))
+  for (int64_t panel : table.rows) {
+    if (panel <= 0 || panel > maxRows - rows)
       return false;
     rows += panel;
   }
+  if (!table.rowWeights.empty() && table.rowWeights.size() != size_t(rows))
+    return false;
   std::vector<bool> seen(table.columns);
   for (uint32_t column : table.order) {
     if (column >= seen.size() || seen[column])
@@ -75,8 +73,7 @@ static LossTable tableFromJSON(const json &object) {
     table.order.push_back(static_cast<uint32_t>(countFromJSON(column)));
   table.losses =
       object.at("losses").get<std::vector<std::vector<LossTable::Losses>>>();
-  table.rowWeights =
-      object.at("row_weights").get<std::vector<std::vector<float>>>();
+  table.rowWeights = object.at("row_weights").get<std::vector<float>>();
   return table;
 }
 

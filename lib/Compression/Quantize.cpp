@@ -8,6 +8,7 @@
 #include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
+#include "picollm/Quantization/RowPanels.h"
 #include "picollm/Support/Progress.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -34,6 +35,9 @@ public:
 private:
   llvm::Error quantize(const Stack &stack, const InputStatistics &statistics,
                        ReferenceModel &model);
+  llvm::Expected<WeightStack> panelsOf(const Stack &stack,
+                                       const LossTable &table,
+                                       const MatrixLayout &layout);
   llvm::Error store(const Stack &stack, const QuantizedMatrix &matrix);
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
@@ -120,16 +124,38 @@ llvm::Error ModuleQuantizer::quantizeToHalf() {
 llvm::Error ModuleQuantizer::replaceWeights(const Stack &stack,
                                             const QuantizedMatrix &matrix,
                                             ReferenceModel &model) {
-  for (size_t panel = 0; panel < stack.panels.size(); ++panel) {
-    std::vector<float> values(stack.rows(panel) * stack.columns);
-    for (int64_t row = 0; row < stack.rows(panel); ++row)
-      dequantizeRow(matrix, panel, row, values.data() + row * stack.columns);
-    model::WeightOp weight = stack.panels[panel];
-    if (llvm::Error error =
-            model.weights().replace(weight.getSymName(), std::move(values)))
+  size_t panel = 0;
+  for (auto [source, weight] : llvm::enumerate(stack.panels)) {
+    std::vector<float> values(stack.rows(source) * stack.columns);
+    float *out = values.data();
+    for (; out != values.data() + values.size(); ++panel)
+      for (int64_t row = 0; row < matrix.layout.panels[panel].rows; ++row) {
+        dequantizeRow(matrix, panel, row, out);
+        out += stack.columns;
+      }
+    if (llvm::Error error = model.weights().replace(
+            model::WeightOp(weight).getSymName(), std::move(values)))
       return error;
   }
   return llvm::Error::success();
+}
+
+/// The floats of a stack, cut into the panels that are planned.
+llvm::Expected<WeightStack>
+ModuleQuantizer::panelsOf(const Stack &stack, const LossTable &table,
+                          const MatrixLayout &layout) {
+  WeightStack weights = weightsOf(stack, reader, table.rowWeights);
+  for (StackPanel &panel : weights.panels) {
+    if (!moments->contains(panel.name))
+      continue;
+    auto outputs = moments->read(panel.name);
+    if (!outputs)
+      return outputs.takeError();
+    panel.outputMoment = std::move(*outputs);
+  }
+  if (llvm::Error error = weights.check())
+    return error;
+  return cutIntoPanels(std::move(weights), layout.panelRows());
 }
 
 llvm::Error ModuleQuantizer::quantize(const Stack &stack,
@@ -142,17 +168,13 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   StackAllocation allocation;
   allocation.layout = layoutOf(matrixOf(stack));
   allocation.order = table->order;
-  WeightStack weights = weightsOf(stack, reader, table->rowWeights);
-  for (StackPanel &panel : weights.panels) {
-    if (!moments->contains(panel.name))
-      continue;
-    auto outputs = moments->read(panel.name);
-    if (!outputs)
-      return outputs.takeError();
-    panel.outputMoment = std::move(*outputs);
-  }
+  if (auto order = matrixOf(stack).getOrder())
+    allocation.order.assign(order->begin(), order->end());
+  auto weights = panelsOf(stack, *table, allocation.layout);
+  if (!weights)
+    return weights.takeError();
   auto quantized =
-      quantizeStack(weights, statistics, allocation, QuantizationOptions());
+      quantizeStack(*weights, statistics, allocation, QuantizationOptions());
   if (!quantized)
     return quantized.takeError();
   if (llvm::Error error = store(stack, quantized->matrix))
@@ -207,8 +229,10 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
 llvm::Error ModuleQuantizer::setReferences(llvm::StringRef file) {
   for (const Stack &stack : stacks) {
     auto [offset, bytes] = written[stack.name];
-    matrixOf(stack).setRefAttr(model::WeightRefAttr::get(
-        module.getContext(), file, offset, bytes, "codes", ""));
+    layout::MatrixOp matrix = matrixOf(stack);
+    matrix.setRefAttr(model::WeightRefAttr::get(module.getContext(), file,
+                                                offset, bytes, "codes", ""));
+    matrix.removeOrderAttr();
   }
   return llvm::Error::success();
 }

@@ -6,7 +6,7 @@
 using namespace picollm;
 
 WeightStack picollm::weightsOf(const Stack &stack, WeightReader &reader,
-                               llvm::ArrayRef<std::vector<float>> rowWeights) {
+                               llvm::ArrayRef<float> rowWeights) {
   WeightStack weights;
   weights.name = stack.name;
   weights.columns = stack.columns;
@@ -16,8 +16,10 @@ WeightStack picollm::weightsOf(const Stack &stack, WeightReader &reader,
     StackPanel &panel = weights.panels.emplace_back();
     panel.name = sources.back().name;
     panel.rows = stack.rows(i);
-    if (!rowWeights.empty())
-      panel.rowWeights = rowWeights[i];
+    if (rowWeights.empty())
+      continue;
+    panel.rowWeights = rowWeights.take_front(panel.rows).vec();
+    rowWeights = rowWeights.drop_front(panel.rowWeights.size());
   }
   weights.readRows = [sources = std::move(sources), &reader](
                          size_t panel, int64_t row, int64_t count, float *out) {

@@ -10,9 +10,9 @@
 namespace picollm {
 
 /// The stack for quantisation; reads through `reader`, which must outlive it.
-/// `rowWeights`: f_i of each panel; may be empty.
+/// `rowWeights`: f_i of all rows, see WeightStack::rowWeights.
 WeightStack weightsOf(const Stack &stack, WeightReader &reader,
-                      llvm::ArrayRef<std::vector<float>> rowWeights = {});
+                      llvm::ArrayRef<float> rowWeights = {});
 
 /// Where the second moments of outputs are that belong to a file of losses.
 inline std::string momentsPath(llvm::StringRef losses) {

@@ -14,6 +14,11 @@ static RankedTensorType typeOf(model::WeightOp weight) {
   return cast<RankedTensorType>(weight.getType());
 }
 
+bool Stack::hasRowsOfTokens() const {
+  return panels.size() == 1 &&
+         (isEmbedding || llvm::any_of(readers, llvm::IsaPred<model::LogitsOp>));
+}
+
 int64_t Stack::rows(size_t panel) const {
   return typeOf(panels[panel]).getDimSize(0);
 }

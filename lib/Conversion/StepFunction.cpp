@@ -158,7 +158,10 @@ LogicalResult StepEmitter::emitLinear(step::LinearOp op) {
   for (Value output : op.getOutputs())
     operands.push_back(pointers[output]);
   operands.append({op.getWanted() ? wantedCount : tokenCount, thread, threads});
-  k.call(parts.linear(weight->first, convert(op.getEpilogue())), operands);
+  auto sources =
+      k.module.lookupSymbol<layout::MatrixOp>(op.getWeight()).getSourcePanels();
+  k.call(parts.linear(weight->first, sources, convert(op.getEpilogue())),
+         operands);
   return success();
 }
 

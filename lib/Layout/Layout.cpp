@@ -16,6 +16,20 @@ int64_t MatrixLayout::rows() const {
   return sum;
 }
 
+std::vector<int64_t> MatrixLayout::panelRows() const {
+  std::vector<int64_t> counts;
+  for (const Panel &panel : panels)
+    counts.push_back(panel.rows);
+  return counts;
+}
+
+int64_t PanelRange::rows(const MatrixLayout &layout) const {
+  int64_t sum = 0;
+  for (size_t panel = begin; panel < end; ++panel)
+    sum += layout.panels[panel].rows;
+  return sum;
+}
+
 bool picollm::isValidWidth(int64_t bits) {
   return (bits >= 0 && bits <= 8) || bits == 16;
 }

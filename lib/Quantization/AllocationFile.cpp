@@ -7,6 +7,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 using namespace picollm;
 /// For writing: keeps the order of keys. (Looking one up takes linear time.)
@@ -246,14 +247,13 @@ picollm::applyReport(const AllocationReport &report,
     const MatrixAllocation *matrix = byName.lookup(table.name);
     if (!matrix)
       return fail("is missing; the file must name every matrix of the model");
-    std::vector<int64_t> rows;
-    for (const Panel &panel : matrix->stack.layout.panels)
-      rows.push_back(panel.rows);
-    if (rows != table.rows || matrix->stack.layout.columns != table.columns)
-      return fail("has " + llvm::Twine(matrix->stack.layout.rows()) +
-                  " rows in " + llvm::Twine(rows.size()) + " panels and " +
-                  llvm::Twine(matrix->stack.layout.columns) +
-                  " columns, which the model's matrix has not");
+    const MatrixLayout &layout = matrix->stack.layout;
+    int64_t rows =
+        std::accumulate(table.rows.begin(), table.rows.end(), int64_t(0));
+    if (layout.rows() != rows || layout.columns != table.columns)
+      return fail("has " + llvm::Twine(layout.rows()) + " rows and " +
+                  llvm::Twine(layout.columns) + " columns, the model's has " +
+                  llvm::Twine(rows) + " and " + llvm::Twine(table.columns));
     StackAllocation &stack = allocation.stacks.emplace_back(matrix->stack);
     if (stack.order.empty())
       stack.order = table.order;

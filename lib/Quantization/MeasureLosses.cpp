@@ -157,6 +157,7 @@ picollm::measureLosses(const WeightStack &stack,
   table.name = stack.name;
   table.columns = stack.columns;
   table.widthColumns = options.widthColumns;
+  table.rowWeights = stack.rowWeights();
   size_t n = stack.columns;
   std::vector<double> importance(n);
   for (size_t k = 0; k < n; ++k)
@@ -173,7 +174,6 @@ picollm::measureLosses(const WeightStack &stack,
     table.order.push_back(factor->order[place]);
   for (size_t p = 0; p < stack.panels.size(); ++p) {
     table.rows.push_back(stack.panels[p].rows);
-    table.rowWeights.push_back(stack.panels[p].rowWeights);
     auto &blocks = table.losses.emplace_back((n + options.widthColumns - 1) /
                                                  options.widthColumns,
                                              LossTable::Losses{});

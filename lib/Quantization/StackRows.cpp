@@ -4,6 +4,7 @@
 #include "ColumnLoops.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Support/Half.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
 #include <algorithm>
 #include <cmath>
@@ -21,6 +22,19 @@ int64_t WeightStack::rows() const {
   for (const StackPanel &panel : panels)
     sum += panel.rows;
   return sum;
+}
+
+std::vector<float> WeightStack::rowWeights() const {
+  std::vector<float> all;
+  if (llvm::all_of(panels,
+                   [](auto &panel) { return panel.rowWeights.empty(); }))
+    return all;
+  for (const StackPanel &panel : panels) {
+    all.insert(all.end(), panel.rowWeights.begin(), panel.rowWeights.end());
+    if (panel.rowWeights.empty())
+      all.insert(all.end(), panel.rows, 1.0f);
+  }
+  return all;
 }
 
 llvm::Error WeightStack::check() const {

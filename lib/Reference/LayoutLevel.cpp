@@ -29,15 +29,27 @@ static Error evaluate(layout::EncodeOp op, Evaluation &e) {
   return Error::success();
 }
 
+Expected<std::vector<Matrix>>
+picollm::packedProducts(mlir::Operation *op, mlir::FlatSymbolRefAttr weight,
+                        const EncodedRows &x, PackedWeights &packed) {
+  Expected<SharedMatrix> values = packed.get(weight.getValue());
+  if (!values)
+    return values.takeError();
+  auto matrix =
+      mlir::SymbolTable::lookupNearestSymbolFrom<layout::MatrixOp>(op, weight);
+  std::vector<Matrix> products;
+  for (PanelRange panels : matrix.getSourcePanels())
+    products.push_back(packedLinear(**values, panels, x));
+  return products;
+}
+
 static Error evaluate(layout::LinearOp op, Evaluation &e) {
-  Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
-  if (!weight)
-    return weight.takeError();
-  for (auto [panel, value] : llvm::enumerate(op.getResults())) {
-    Matrix result =
-        packedLinear(**weight, panel, e.get<EncodedRows>(op.getInput())[panel]);
-    e.values[value] = std::move(result);
-  }
+  Expected<std::vector<Matrix>> products = packedProducts(
+      op, op.getWeightAttr(), e.get<EncodedRows>(op.getInput()), e.packed);
+  if (!products)
+    return products.takeError();
+  for (auto [value, product] : llvm::zip_equal(op.getResults(), *products))
+    e.values[value] = std::move(product);
   return Error::success();
 }
 

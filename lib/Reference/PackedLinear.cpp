@@ -38,7 +38,9 @@ public:
 
   void addBlock(size_t segment, size_t block);
   void addHalves(size_t segment);
-  void writeTo(Matrix &y, const std::vector<uint16_t> &rowScales) const;
+  /// The panel's rows are the columns of y from `begin` on.
+  void writeTo(Matrix &y, int64_t begin,
+               const std::vector<uint16_t> &rowScales) const;
 
 private:
   void fillCodes(const EncodedBlock &block);
@@ -121,18 +123,19 @@ void RowTile::addHalves(size_t segment) {
   }
 }
 
-void RowTile::writeTo(Matrix &y, const std::vector<uint16_t> &rowScales) const {
+void RowTile::writeTo(Matrix &y, int64_t begin,
+                      const std::vector<uint16_t> &rowScales) const {
   for (size_t t = 0; t < tokens.size(); ++t)
     for (int64_t i = 0; i < rows; ++i)
-      y.row(t)[first + i] = acc.row(t)[i] * halfToFloat(rowScales[first + i]);
+      y.row(t)[begin + first + i] =
+          acc.row(t)[i] * halfToFloat(rowScales[first + i]);
 }
 
-Matrix picollm::packedLinear(const QuantizedMatrix &matrix, size_t panel,
-                             const std::vector<EncodedActivation> &tokens) {
+/// Rows of one panel, to the columns of y from `begin` on.
+static void multiplyPanel(const QuantizedMatrix &matrix, size_t panel,
+                          const std::vector<EncodedActivation> &tokens,
+                          int64_t begin, Matrix &y) {
   int64_t rows = matrix.layout.panels[panel].rows;
-  Matrix y(tokens.size(), rows);
-  if (tokens.empty())
-    return y;
   parallelFor((rows + rowTile - 1) / rowTile, [&](int64_t i) {
     RowTile tile(matrix, panel, i * rowTile, tokens);
     for (size_t segment = 0; segment < tokens[0].size(); ++segment) {
@@ -140,8 +143,20 @@ Matrix picollm::packedLinear(const QuantizedMatrix &matrix, size_t panel,
         tile.addBlock(segment, b);
       tile.addHalves(segment);
     }
-    tile.writeTo(y, matrix.panels[panel].rowScales);
+    tile.writeTo(y, begin, matrix.panels[panel].rowScales);
   });
+}
+
+Matrix picollm::packedLinear(const QuantizedMatrix &matrix, PanelRange panels,
+                             const EncodedRows &x) {
+  Matrix y(x[panels.begin].size(), panels.rows(matrix.layout));
+  if (y.rows == 0)
+    return y;
+  int64_t begin = 0;
+  for (size_t panel = panels.begin; panel < panels.end; ++panel) {
+    multiplyPanel(matrix, panel, x[panel], begin, y);
+    begin += matrix.layout.panels[panel].rows;
+  }
   return y;
 }
 

@@ -84,24 +84,22 @@ static Matrix applyEpilogue(step::Epilogue epilogue, const Matrix &old,
 }
 
 static Error evaluate(step::LinearOp op, Evaluation &e) {
-  Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
-  if (!weight)
-    return weight.takeError();
-  const EncodedRows &input = e.get<EncodedRows>(op.getInput());
-  std::vector<Matrix> results;
-  for (size_t panel = 0; panel < input.size(); ++panel)
-    results.push_back(packedLinear(**weight, panel, input[panel]));
+  Expected<std::vector<Matrix>> products = packedProducts(
+      op, op.getWeightAttr(), e.get<EncodedRows>(op.getInput()), e.packed);
+  if (!products)
+    return products.takeError();
   if (op.getEpilogue() == step::Epilogue::Store) {
-    for (auto [output, result] : llvm::zip(op.getOutputs(), results))
-      e.values[output] = std::move(result);
+    for (auto [output, product] : llvm::zip_equal(op.getOutputs(), *products))
+      e.values[output] = std::move(product);
     return Error::success();
   }
   mlir::Value output = op.getOutputs()[0];
   Matrix none;
   const Matrix &old =
       op.getEpilogue() == step::Epilogue::Add ? e.matrix(output) : none;
-  Matrix result = applyEpilogue(op.getEpilogue(), old, results[0],
-                                results.size() > 1 ? &results[1] : nullptr);
+  Matrix result =
+      applyEpilogue(op.getEpilogue(), old, products->front(),
+                    products->size() > 1 ? &products->back() : nullptr);
   e.values[output] = std::move(result);
   return Error::success();
 }

@@ -225,7 +225,8 @@ bool StepEmitter::emitResidual(layout::LinearOp op) {
 
 /// Two panels whose results are gate and up: stores function(gate) * up.
 bool StepEmitter::emitGated(layout::LinearOp op) {
-  if (op.getNumResults() != 2)
+  auto input = cast<layout::ActivationType>(op.getInput().getType());
+  if (op.getNumResults() != 2 || input.getPanels().size() != 2)
     return false;
   auto gated = onlyUser<model::GatedOp>(op.getResult(0));
   if (!gated || gated.getGate() != op.getResult(0) ||
@@ -381,8 +382,8 @@ LogicalResult StepEmitter::emitOp(Operation &op) {
           return success();
         return op.emitOpError(
             "has no form on the step level: expected gate and up to be the two "
-            "results of one picollm_layout.linear, in this order, and their "
-            "only use; pack the two matrices as panels of one");
+            "results of one picollm_layout.linear, in this order, of one panel "
+            "each, and their only use; pack the two matrices as panels of one");
       })
       .Default([](Operation *op) {
         return op->emitOpError("has no form on the step level; run "

@@ -21,8 +21,8 @@ namespace {
 /// Where the rows of a weight of the model are now.
 struct PackedWeight {
   MatrixOp matrix;
-  unsigned panel = 0;
-  unsigned panels = 1; ///< panels of the matrix that hold the weight's rows
+  unsigned source = 0; ///< number of the weight among those of the matrix
+  int64_t rows = 0;
 };
 
 struct ConvertModelToLayout
@@ -37,7 +37,7 @@ private:
   void convertProducts();
 
   llvm::StringMap<PackedWeight> packed;
-  /// The products of one input with panels of one matrix, in order.
+  /// The products of one input with sources of one matrix, in order.
   using Group = std::pair<Value, Operation *>;
   llvm::MapVector<Group, SmallVector<std::pair<Operation *, unsigned>>> groups;
 };
@@ -50,18 +50,17 @@ MatrixType typeOf(MatrixOp matrix) {
 
 LogicalResult ConvertModelToLayout::findPackedWeights() {
   for (auto matrix : getOperation().getOps<MatrixOp>()) {
-    for (auto [panel, source] :
-         llvm::enumerate(matrix.getSources().getAsRange<StringAttr>())) {
+    MatrixLayout layout = typeOf(matrix).getLayout();
+    for (auto [number, panels] : llvm::enumerate(matrix.getSourcePanels())) {
+      StringRef source =
+          cast<StringAttr>(matrix.getSources()[panels.begin]).getValue();
       auto [it, isNew] = packed.try_emplace(
-          source.getValue(), PackedWeight{matrix, unsigned(panel), 1});
-      if (isNew)
-        continue;
-      if (it->second.matrix != matrix)
+          source, PackedWeight{matrix, unsigned(number), panels.rows(layout)});
+      if (!isNew)
         return matrix.emitOpError()
-               << "has the source '" << source.getValue()
+               << "has the source '" << source
                << "', expected each source in one matrix, found it in @"
                << it->second.matrix.getSymName() << " too";
-      ++it->second.panels;
     }
   }
   return success();
@@ -93,7 +92,7 @@ LogicalResult ConvertModelToLayout::convertEmbedding(model::EmbeddingOp op) {
     return failure();
   MatrixOp matrix = weight->matrix;
   MatrixType type = typeOf(matrix);
-  if (weight->panels != type.getPanels().size())
+  if (matrix.getSourcePanels().size() != 1)
     return op.emitOpError() << "looks up rows of '" << op.getWeight()
                             << "', expected a matrix of its own, found other "
                                "sources in @"
@@ -116,18 +115,13 @@ LogicalResult ConvertModelToLayout::collectProduct(OpTy op) {
   FailureOr<PackedWeight> weight = packedWeight(op, op.getWeight());
   if (failed(weight))
     return failure();
-  if (weight->panels != 1)
-    return op.emitOpError()
-           << "multiplies by '" << op.getWeight() << "', whose rows are split "
-           << "over " << weight->panels << " panels, expected one panel";
   MatrixType type = typeOf(weight->matrix);
   auto input = cast<ShapedType>(op.getInput().getType());
   auto result = cast<ShapedType>(op.getResult().getType());
-  if (failed(checkShape(op, type, result.getDimSize(1),
-                        type.getPanels()[weight->panel].getRows(),
+  if (failed(checkShape(op, type, result.getDimSize(1), weight->rows,
                         input.getDimSize(1))))
     return failure();
-  groups[{op.getInput(), weight->matrix}].push_back({op, weight->panel});
+  groups[{op.getInput(), weight->matrix}].push_back({op, weight->source});
   return success();
 }
 
@@ -144,18 +138,19 @@ void ConvertModelToLayout::convertProducts() {
                                            matrix.getSymName());
     auto inputType = cast<RankedTensorType>(input.getType());
     SmallVector<Type> results;
-    for (auto panel : type.getPanels())
+    MatrixLayout layout = type.getLayout();
+    for (PanelRange panels : matrix.getSourcePanels())
       results.push_back(
-          RankedTensorType::get({inputType.getDimSize(0), panel.getRows()},
+          RankedTensorType::get({inputType.getDimSize(0), panels.rows(layout)},
                                 inputType.getElementType()));
     auto linear =
         layout::LinearOp::create(builder, first->getLoc(), results,
                                  encode.getResult(), matrix.getSymName());
-    for (auto [product, panel] : products)
-      product->getResult(0).replaceAllUsesWith(linear.getResult(panel));
+    for (auto [product, source] : products)
+      product->getResult(0).replaceAllUsesWith(linear.getResult(source));
   }
   for (auto &[group, products] : groups)
-    for (auto [product, panel] : products)
+    for (auto [product, source] : products)
       product->erase();
 }
 

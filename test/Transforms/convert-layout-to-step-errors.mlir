@@ -56,6 +56,20 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
 
 // -----
 
+// A gate whose rows are split over two panels.
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 1280, encoding = "packed", hash = ""> sources ["a", "a", "b"]
+func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
+  %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16], [codes_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @split : <[codes_i8 x 16], [codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  // expected-error @below {{expected gate and up to be the two results of one picollm_layout.linear, in this order, of one panel each}}
+  %g = picollm.gated silu %gu#0, %gu#1 : tensor<?x16xf32>
+  return %g : tensor<?x16xf32>
+}
+
+// -----
+
 // Gate and up in the wrong order of panels.
 picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]

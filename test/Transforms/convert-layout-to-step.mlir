@@ -27,14 +27,14 @@
 // CHECK-NEXT: %[[EM:.*]] = picollm_step.buffer : memref<?x192xi8>
 // CHECK-NEXT: picollm_step.encode %[[M]] for @down0 into %[[EM]]
 // CHECK-NEXT: picollm_step.linear add %[[EM]], @down0 into %[[X]]
-// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x320xi8>
+// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x512xi8>
 // CHECK-NEXT: picollm_step.encode wanted %[[X]] for @embd norm @output_norm epsilon 1.000000e-05 into %[[EL]]
 // CHECK-NEXT: picollm_step.linear store wanted %[[EL]], @embd into %logits
 // CHECK-NEXT: }
 
 #rotation = #picollm.rotation<frequencies = [1.000000e+00, 2.500000e-01, 6.250000e-02, 1.562500e-02], scale = 1.000000e+00 : f64>
 module {
-  picollm_layout.weight @embd : !picollm_layout.matrix<16, [32: 8x8, 3x8]> <file = "tiny.weights", offset = 64, size = 640, encoding = "packed", hash = ""> sources ["token_embd"]
+  picollm_layout.weight @embd : !picollm_layout.matrix<16, [20: 8x8, 3x8], [12: 4x16]> <file = "tiny.weights", offset = 3968, size = 1024, encoding = "packed", hash = ""> sources ["token_embd", "token_embd"]
   picollm_layout.weight @qkv0 : !picollm_layout.matrix<16, [16: 8x8, 4x8], [8: 4x16], [8: 3x16]> <file = "tiny.weights", offset = 704, size = 1344, encoding = "packed", hash = ""> sources ["q0", "k0", "v0"]
   picollm_layout.weight @o0 : !picollm_layout.matrix<16, [16: 4x16]> <file = "tiny.weights", offset = 2048, size = 512, encoding = "packed", hash = ""> sources ["attn_out0"]
   picollm_layout.weight @gate_up0 : !picollm_layout.matrix<16, [24: 2x16], [24: 3x16]> <file = "tiny.weights", offset = 2560, size = 704, encoding = "packed", hash = ""> sources ["gate0", "up0"]
@@ -62,8 +62,8 @@ module {
     %16 = picollm.add %9, %15 : tensor<?x16xf32>
     %17 = picollm.rms_norm %16, @output_norm epsilon 1.000000e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 }

@@ -27,9 +27,9 @@ func.func @f(%x: tensor<?x16xf32>) -> tensor<?x8xf32> {
 // -----
 
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-picollm_layout.weight @a : !picollm_layout.matrix<16, [4: 4x16], [4: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["w", "w"]
+picollm_layout.weight @a : !picollm_layout.matrix<16, [4: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["w", "w"]
 func.func @f(%x: tensor<?x16xf32>) -> tensor<?x8xf32> {
-  // expected-error @below {{multiplies by 'w', whose rows are split over 2 panels, expected one panel}}
+  // expected-error @below {{uses a weight of 8 x 16, expected the same of its packed form, found 12 x 16}}
   %0 = picollm.linear %x, @w : (tensor<?x16xf32>) -> tensor<?x8xf32>
   return %0 : tensor<?x8xf32>
 }

@@ -6,9 +6,29 @@ picollm_layout.weight @packed : !picollm_layout.matrix<16, [32: 4x16], [32: 2x16
 
 // CHECK-LABEL: func.func @split_embedding
 // CHECK: picollm_layout.embedding @packed(
-func.func @split_embedding(%t: tensor<?xi32>) -> tensor<?x16xf32> {
+// CHECK: %[[E:.*]] = picollm_layout.encode %{{.*}} for @packed : tensor<?x16xf32> -> <[codes_i8 x 16], [table4_i8 x 16]>
+// CHECK: %[[L:.*]] = picollm_layout.linear %[[E]], @packed : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x64xf32>
+// CHECK: return %[[L]]
+func.func @split_embedding(%t: tensor<?xi32>) -> tensor<?x64xf32> {
   %0 = picollm.embedding @embd(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  return %0 : tensor<?x16xf32>
+  %1 = picollm.logits %0, @embd : (tensor<?x16xf32>) -> tensor<?x64xf32>
+  return %1 : tensor<?x64xf32>
+}
+
+// -----
+
+picollm.weight @a : tensor<24x16xf32> <file = "m", offset = 0, size = 1536, encoding = "f32", hash = "">
+picollm.weight @b : tensor<16x16xf32> <file = "m", offset = 0, size = 1024, encoding = "f32", hash = "">
+picollm_layout.weight @stack : !picollm_layout.matrix<16, [8: 4x16], [16: 2x16], [16: 4x16]> <file = "m", offset = 0, size = 1152, encoding = "packed", hash = ""> sources ["a", "a", "b"]
+
+// One product gives a result for each source, however many panels it has.
+// CHECK-LABEL: func.func @sources
+// CHECK: %[[Y:.*]]:2 = picollm_layout.linear %{{.*}}, @stack : {{.*}} -> tensor<?x24xf32>, tensor<?x16xf32>
+// CHECK-NEXT: return %[[Y]]#1, %[[Y]]#0
+func.func @sources(%x: tensor<?x16xf32>) -> (tensor<?x16xf32>, tensor<?x24xf32>) {
+  %0 = picollm.linear %x, @a : (tensor<?x16xf32>) -> tensor<?x24xf32>
+  %1 = picollm.linear %x, @b : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %1, %0 : tensor<?x16xf32>, tensor<?x24xf32>
 }
 
 // -----

@@ -74,15 +74,22 @@ class Layout_Op<string mnemonic, list<Trait> traits = []>
 def Layout_MatrixOp : Layout_Op<"weight", [Symbol]> {
   let summary = "a mixed-bit matrix that lives in a file";
   let description = [{
-    `sources` names the matrices of the model, one per panel. The encoding of
+    `sources` names, panel by panel, the matrix of the model whose rows the
+    panel holds; neighbouring panels may hold the rows of one. The encoding of
     `ref` says how far compression has come: `planned` (the widths are chosen;
-    the file is calibration's, which has the order of columns), `codes` (in a
-    file of codes), `packed` (in the weight file).
+    the file is calibration's, which has the order of columns unless `order` has
+    it), `codes` (in a file of codes), `packed` (in the weight file).
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
-                       Model_WeightRefAttr:$ref, StrArrayAttr:$sources);
-  let assemblyFormat = "$sym_name `:` $type $ref `sources` $sources attr-dict";
+                       Model_WeightRefAttr:$ref, StrArrayAttr:$sources,
+                       OptionalAttr<DenseI32ArrayAttr>:$order);
+  let assemblyFormat = [{$sym_name `:` $type $ref `sources` $sources
+      (`order` $order^)? attr-dict}];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The panels of each source, in order.
+    ::llvm::SmallVector<::picollm::PanelRange> getSourcePanels();
+  }];
 }
 
 def Layout_EmbeddingOp : Layout_Op<"embedding", [Pure,
@@ -106,7 +113,7 @@ def Layout_EncodeOp : Layout_Op<"encode", [Pure,
 
 def Layout_LinearOp : Layout_Op<"linear", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "y = W x with an encoded x; one result per panel of W";
+  let summary = "y = W x with an encoded x; one result per source of W";
   let arguments = (ins Layout_ActivationType:$input, FlatSymbolRefAttr:$weight);
   let results = (outs Variadic<Model_Activation>:$results);
   let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `->` type($results)";

@@ -6,6 +6,7 @@
 
 #include "PicoLLM/Layout/MatrixSymbol.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 using namespace picollm;
@@ -22,29 +23,51 @@ static int64_t columnsOf(Value value) {
   return cast<ShapedType>(value.getType()).getDimSize(1);
 }
 
-FailureOr<MatrixType> layout::matrixType(Operation *op,
-                                         SymbolTableCollection &symbols,
-                                         FlatSymbolRefAttr symbol,
-                                         StringRef label) {
+FailureOr<MatrixOp> layout::matrixNamed(Operation *op,
+                                        SymbolTableCollection &symbols,
+                                        FlatSymbolRefAttr symbol,
+                                        StringRef label) {
   auto matrix = symbols.lookupNearestSymbolFrom<MatrixOp>(op, symbol);
-  auto type = matrix ? dyn_cast<MatrixType>(matrix.getType()) : MatrixType();
-  if (!type)
+  if (!matrix || !isa<MatrixType>(matrix.getType()))
     return op->emitOpError()
            << "names " << symbol << ", expected a picollm_layout.weight ("
            << label << ")";
-  return type;
+  return matrix;
 }
 
 FailureOr<MatrixType> layout::matrixTypeOfColumns(
     Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr symbol,
     StringRef label, StringRef what, int64_t columns, StringRef columnsLabel) {
-  FailureOr<MatrixType> type = matrixType(op, symbols, symbol, label);
-  if (succeeded(type) && columns != type->getColumns())
+  FailureOr<MatrixOp> matrix = matrixNamed(op, symbols, symbol, label);
+  if (failed(matrix))
+    return failure();
+  auto type = cast<MatrixType>(matrix->getType());
+  if (columns != type.getColumns())
     return op->emitOpError()
            << "has " << columns << " " << what
-           << " columns, expected the matrix's " << type->getColumns() << " ("
+           << " columns, expected the matrix's " << type.getColumns() << " ("
            << columnsLabel << ")";
   return type;
+}
+
+SmallVector<PanelRange> MatrixOp::getSourcePanels() {
+  SmallVector<PanelRange> ranges;
+  ArrayRef<Attribute> sources = getSources().getValue();
+  for (size_t panel = 0; panel < sources.size(); ++panel)
+    if (panel > 0 && sources[panel] == sources[panel - 1])
+      ranges.back().end = panel + 1;
+    else
+      ranges.push_back({panel, panel + 1});
+  return ranges;
+}
+
+/// True if the numbers are 0 .. columns - 1 in any order.
+static bool isPermutation(ArrayRef<int32_t> order, int64_t columns) {
+  std::vector<bool> seen(columns);
+  for (int32_t column : order)
+    if (column >= 0 && column < columns)
+      seen[column] = true;
+  return int64_t(order.size()) == columns && !llvm::is_contained(seen, false);
 }
 
 LogicalResult MatrixOp::verify() {
@@ -73,6 +96,17 @@ LogicalResult MatrixOp::verify() {
                          << type.getPanels().size()
                          << " panels, expected one for each "
                             "(layout_weight_c5)";
+  llvm::SmallDenseSet<Attribute> seen;
+  for (PanelRange panels : getSourcePanels())
+    if (!seen.insert(getSources()[panels.begin]).second)
+      return emitOpError() << "has panels of the source "
+                           << getSources()[panels.begin]
+                           << " apart from each other, expected them in a row "
+                              "(layout_weight_c6)";
+  if (getOrder() &&
+      (encoding != "planned" || !isPermutation(*getOrder(), type.getColumns())))
+    return emitOpError("has an order, expected it of a planned matrix and to "
+                       "name every column once (layout_weight_c7)");
   return success();
 }
 
@@ -110,22 +144,26 @@ LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type = matrixType(*this, symbols, getWeightAttr(), "layout_linear_c1");
-  if (failed(type))
+  auto matrix =
+      matrixNamed(*this, symbols, getWeightAttr(), "layout_linear_c1");
+  if (failed(matrix))
     return failure();
-  if (getInput().getType() != type->getActivationType())
+  auto type = cast<MatrixType>(matrix->getType());
+  if (getInput().getType() != type.getActivationType())
     return emitOpError() << "has an input of " << getInput().getType()
-                         << ", expected " << type->getActivationType()
+                         << ", expected " << type.getActivationType()
                          << " for its matrix (layout_linear_c2)";
-  if (getNumResults() != type->getPanels().size())
+  SmallVector<PanelRange> sources = matrix->getSourcePanels();
+  if (getNumResults() != sources.size())
     return emitOpError() << "has " << getNumResults() << " results, expected "
-                         << type->getPanels().size()
-                         << ", one for each panel (layout_linear_c3)";
-  for (auto [result, panel] : llvm::zip_equal(getResults(), type->getPanels()))
-    if (columnsOf(result) != panel.getRows())
+                         << sources.size()
+                         << ", one for each source (layout_linear_c3)";
+  MatrixLayout layout = type.getLayout();
+  for (auto [result, panels] : llvm::zip_equal(getResults(), sources))
+    if (columnsOf(result) != panels.rows(layout))
       return emitOpError() << "has a result of " << columnsOf(result)
-                           << " columns, expected the panel's "
-                           << panel.getRows() << " rows (layout_linear_c4)";
+                           << " columns, expected the source's "
+                           << panels.rows(layout) << " rows (layout_linear_c4)";
   for (Value result : getResults())
     if (rowsOf(result) != rowsOf(getResults().front()))
       return emitOpError(

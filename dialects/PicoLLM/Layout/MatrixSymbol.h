@@ -7,14 +7,14 @@
 
 namespace picollm::layout {
 
-/// The type of the picollm_layout.weight that `symbol` names. Without one it is
-/// an error of `op` that ends with `label`.
-mlir::FailureOr<MatrixType> matrixType(mlir::Operation *op,
-                                       mlir::SymbolTableCollection &symbols,
-                                       mlir::FlatSymbolRefAttr symbol,
-                                       llvm::StringRef label);
+/// The picollm_layout.weight that `symbol` names. Without one of a MatrixType
+/// it is an error of `op` that ends with `label`.
+mlir::FailureOr<MatrixOp> matrixNamed(mlir::Operation *op,
+                                      mlir::SymbolTableCollection &symbols,
+                                      mlir::FlatSymbolRefAttr symbol,
+                                      llvm::StringRef label);
 
-/// The same for an op that has an operand or result of as many columns as the
+/// Its type, for an op that has an operand or result of as many columns as the
 /// matrix: `what` ("input") of `columns`, or an error that ends with
 /// `columnsLabel`.
 mlir::FailureOr<MatrixType>

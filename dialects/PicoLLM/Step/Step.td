@@ -113,11 +113,11 @@ def Step_LinearOp : Step_Op<"linear", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "products of encoded activations with a packed matrix";
   let description = [{
-    `store`: one output per panel, y. `add`: one panel, output += y. `silu` and
-    `gelu_tanh`: two panels of equal rows, output = function(y0) * y1. With
-    `wanted`, the rows of the input are the wanted tokens. Threads divide the
-    tiles of rows; for two panels with a gate, a thread takes the same tiles
-    of both.
+    `store`: one output per source, y. `add`: one source, output += y. `silu`
+    and `gelu_tanh`: two sources of one panel each and equal rows, output =
+    function(y0) * y1. With `wanted`, the rows of the input are the wanted
+    tokens. Threads divide the tiles of rows; for two panels with a gate, a
+    thread takes the same tiles of both.
   }];
   let arguments = (ins Step_EpilogueAttr:$epilogue, UnitAttr:$wanted,
       Arg<Step_Bytes, "", [MemRead]>:$input, FlatSymbolRefAttr:$weight,

@@ -13,7 +13,8 @@
 using namespace mlir;
 using namespace picollm;
 using namespace picollm::step;
-using picollm::layout::matrixType;
+using picollm::layout::matrixNamed;
+using picollm::layout::MatrixOp;
 using picollm::layout::MatrixType;
 using picollm::layout::matrixTypeOfColumns;
 
@@ -159,27 +160,29 @@ LogicalResult EncodeOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 /// `add`, `silu` and `gelu_tanh` have one output; the last two join two panels.
-static LogicalResult verifyEpilogue(LinearOp op, MatrixType type) {
-  auto panels = type.getPanels();
+static LogicalResult verifyEpilogue(LinearOp op, MatrixOp matrix,
+                                    const MatrixLayout &layout) {
+  SmallVector<PanelRange> sources = matrix.getSourcePanels();
   Epilogue epilogue = op.getEpilogue();
   bool gated = epilogue == Epilogue::SiLU || epilogue == Epilogue::GeLUTanh;
-  if (epilogue == Epilogue::Add && panels.size() != 1)
-    return op.emitOpError() << "adds and has " << panels.size()
-                            << " panels, expected one (step_linear_c3)";
-  if (gated &&
-      (panels.size() != 2 || panels[0].getRows() != panels[1].getRows()))
-    return op.emitOpError("joins gate and up, expected two panels of equal "
-                          "rows (step_linear_c3)");
-  size_t outputs = gated ? 1 : panels.size();
+  if (epilogue == Epilogue::Add && sources.size() != 1)
+    return op.emitOpError() << "adds and has " << sources.size()
+                            << " sources, expected one (step_linear_c3)";
+  if (gated && (sources.size() != 2 || layout.panels.size() != 2 ||
+                layout.panels[0].rows != layout.panels[1].rows))
+    return op.emitOpError("joins gate and up, expected two sources of one "
+                          "panel each and equal rows (step_linear_c3)");
+  size_t outputs = gated ? 1 : sources.size();
   if (op.getOutputs().size() != outputs)
     return op.emitOpError()
            << "has " << op.getOutputs().size() << " outputs, expected "
            << outputs << " (step_linear_c4)";
-  for (auto [output, panel] : llvm::zip(op.getOutputs(), panels))
-    if (columnsOf(output) != panel.getRows())
-      return op.emitOpError() << "has an output of " << columnsOf(output)
-                              << " columns, expected the panel's "
-                              << panel.getRows() << " rows (step_linear_c5)";
+  for (auto [output, panels] : llvm::zip(op.getOutputs(), sources))
+    if (columnsOf(output) != panels.rows(layout))
+      return op.emitOpError()
+             << "has an output of " << columnsOf(output)
+             << " columns, expected the source's " << panels.rows(layout)
+             << " rows (step_linear_c5)";
   return success();
 }
 
@@ -192,15 +195,16 @@ LogicalResult LinearOp::verify() {
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto type = matrixType(*this, symbols, getWeightAttr(), "step_linear_c1");
-  if (failed(type))
+  auto matrix = matrixNamed(*this, symbols, getWeightAttr(), "step_linear_c1");
+  if (failed(matrix))
     return failure();
-  int64_t bytes = encodedActivationBytes(type->getLayout());
+  MatrixLayout layout = cast<MatrixType>(matrix->getType()).getLayout();
+  int64_t bytes = encodedActivationBytes(layout);
   if (columnsOf(getInput()) != bytes)
     return emitOpError() << "has " << columnsOf(getInput())
                          << " input bytes, expected " << bytes
                          << " for the matrix (step_linear_c2)";
-  return verifyEpilogue(*this, *type);
+  return verifyEpilogue(*this, *matrix, layout);
 }
 
 LogicalResult RotationOp::verify() {

@@ -1,13 +1,13 @@
 //===- LossFile.h - what calibration leaves for allocation ------*- C++ -*-===//
 //
 // A JSON file: {"stacks": [{"name", "columns", "width_columns", "rows": [...],
-// "order": [...], "losses": [panel][block][width], "row_weights":
-// [panel][row]}], "embedding_moment": [...]}. Widths are
+// "order": [...], "losses": [panel][block][width], "row_weights": [row]}],
+// "embedding_moment": [...]}. Rows are those of each panel. Widths are
 // picollm::candidateWidths. Losses are squared output errors summed over rows,
-// weighed by row_weights, see BitWidths.h. embedding_moment, columns x columns,
-// is the second moment that goes with the row weights of the embedding
-// (lib/Compression/EmbeddingLoss.h), which is quantised before anything else
-// runs.
+// weighed by row_weights (empty: 1), see BitWidths.h. embedding_moment, columns
+// x columns, is the second moment that goes with the row weights of the
+// embedding (lib/Compression/EmbeddingLoss.h), which is quantised before
+// anything else runs.
 //
 //===----------------------------------------------------------------------===//
 

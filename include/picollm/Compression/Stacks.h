@@ -22,6 +22,10 @@ struct Stack {
   bool isEmbedding = false; ///< rows are looked up by token
   int64_t columns = 0;
 
+  /// True for one matrix with a row for every token, an embedding or a head:
+  /// its rows may be cut into several panels.
+  bool hasRowsOfTokens() const;
+
   int64_t rows(size_t panel) const;
   int64_t weights() const; ///< elements of all panels
 };

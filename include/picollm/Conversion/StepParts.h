@@ -39,8 +39,10 @@ public:
   ~StepParts();
 
   /// void(matrix, const encoded, float *out..., tokens, thread, threads); for
-  /// Store one `out` per panel, else one.
+  /// Store one `out` per source, else one. `sources` covers the panels, in
+  /// order: one source for Add, two of one panel each and equal rows for gates.
   mlir::func::FuncOp linear(const MatrixLayout &layout,
+                            llvm::ArrayRef<PanelRange> sources,
                             LinearEpilogue epilogue);
 
   /// void(matrix, const float *input, [const float *norm,] encoded, tokens,

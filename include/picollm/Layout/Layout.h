@@ -105,9 +105,18 @@ struct MatrixLayout {
   std::vector<Panel> panels;
 
   int64_t rows() const;
+  std::vector<int64_t> panelRows() const; ///< rows of each panel
   bool operator==(const MatrixLayout &o) const {
     return columns == o.columns && panels == o.panels;
   }
+};
+
+/// The panels [begin, end) of a matrix, which hold the rows of one weight of
+/// the model (a source).
+struct PanelRange {
+  size_t begin = 0, end = 0;
+
+  int64_t rows(const MatrixLayout &layout) const;
 };
 
 /// True for 0..8 and 16.

@@ -27,8 +27,8 @@ struct LossTable {
   std::vector<uint32_t> order; ///< input columns by falling importance
   /// [panel][block of `order`], parallel to candidateWidths.
   std::vector<std::vector<Losses>> losses;
-  /// [panel][row], StackPanel::rowWeights.
-  std::vector<std::vector<float>> rowWeights;
+  /// WeightStack::rowWeights.
+  std::vector<float> rowWeights;
 };
 
 /// Measures the losses of a stack on all its rows. Fails on invalid input and

@@ -11,9 +11,9 @@
 
 namespace picollm {
 
-/// One float matrix of a stack; becomes one row panel.
+/// Rows of one float matrix of a stack; become one row panel.
 struct StackPanel {
-  std::string name; ///< for messages
+  std::string name; ///< of the matrix
   int64_t rows = 0;
   /// f_i, the Fisher information of output i: its weight in the loss. Finite,
   /// not negative. Empty: 1 for every row.
@@ -36,6 +36,9 @@ struct WeightStack {
       readRows;
 
   int64_t rows() const;
+
+  /// Of all rows, panel after panel; empty where no panel has any.
+  std::vector<float> rowWeights() const;
 
   /// Checks sizes and row weights.
   llvm::Error check() const;
@@ -62,6 +65,11 @@ struct QuantizationOptions {
   /// Columns that share a width; 16 costs a little time in kernels and serves
   /// narrow matrices better. A multiple of stepColumns.
   int64_t widthColumns = 32;
+  /// A matrix is cut into at most so many panels of at least so many rows, each
+  /// of which takes at least this share off the loss (see RowPanels.h).
+  int64_t panels = 16;
+  int64_t panelRows = 512;
+  double panelGain = 0.005;
   /// Added to the diagonal of the moment, as a share of its mean.
   double damping = 0.01;
   /// The same for the moment of the outputs, which few texts estimate badly: a

@@ -3,6 +3,7 @@
 #ifndef PICOLLM_REFERENCE_EVALUATION_H
 #define PICOLLM_REFERENCE_EVALUATION_H
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
 #include "mlir/IR/Value.h"
 #include "picollm/Reference/Ops.h"
@@ -70,6 +71,11 @@ void addModelLevel(EvaluationTable &table);
 void addLayoutLevel(EvaluationTable &table);
 /// Ops of the step level (picollm_step.*), as one thread runs them.
 void addStepLevel(EvaluationTable &table);
+
+/// y = W x for each source of the packed matrix `weight`, which `op` names.
+llvm::Expected<std::vector<Matrix>>
+packedProducts(mlir::Operation *op, mlir::FlatSymbolRefAttr weight,
+               const EncodedRows &x, PackedWeights &packed);
 
 /// The rows whose logits are wanted, of all spans.
 Matrix wantedRows(const Matrix &x, llvm::ArrayRef<Span> spans);

@@ -20,10 +20,9 @@ using EncodedRows = std::vector<std::vector<reference::EncodedActivation>>;
 /// Encodes the rows of x (tokens x columns, input order) for every panel.
 EncodedRows encodeRows(const QuantizedMatrix &matrix, const Matrix &x);
 
-/// y = W x of one panel: tokens x rows of the panel. `tokens` are encoded for
-/// that panel.
-Matrix packedLinear(const QuantizedMatrix &matrix, size_t panel,
-                    const std::vector<reference::EncodedActivation> &tokens);
+/// y = W x of the rows of some panels: tokens x rows.
+Matrix packedLinear(const QuantizedMatrix &matrix, PanelRange panels,
+                    const EncodedRows &x);
 
 /// Decoded rows in input order, rows counted over all panels.
 Matrix packedEmbedding(const QuantizedMatrix &matrix,

@@ -10,10 +10,10 @@ def ConvertModelToLayout
   let summary = "products and look-ups by packed matrices";
   let description = [{
     The module holds a `picollm_layout.weight` for every packed matrix; its
-    `sources` name the weights of the model that became its panels. Replaces
+    `sources` name the weights of the model whose rows its panels hold. Replaces
     `picollm.linear` and `picollm.logits` by `picollm_layout.encode` and
     `picollm_layout.linear`, `picollm.embedding` by its form of the layout
-    level. Linears of one input whose weights are panels of one matrix become
+    level. Linears of one input whose weights are sources of one matrix become
     one product with several results. Erases the `picollm.weight`s replaced.
   }];
   let dependentDialects = ["::picollm::layout::LayoutDialect"];

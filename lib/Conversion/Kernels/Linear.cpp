@@ -18,13 +18,19 @@ using namespace picollm;
 /// Tokens between two passes over the weights.
 static constexpr int64_t blockTokens = 64;
 
+/// One output for each source, or one for all.
+static size_t outputCount(llvm::ArrayRef<PanelRange> sources,
+                          LinearEpilogue epilogue) {
+  return epilogue == LinearEpilogue::Store ? sources.size() : 1;
+}
+
 namespace {
 
 class LinearEmitter {
 public:
   LinearEmitter(KernelBuilder &k, const MatrixLayout &layout,
-                LinearEpilogue epilogue)
-      : k(k), layout(layout), epilogue(epilogue),
+                llvm::ArrayRef<PanelRange> sources, LinearEpilogue epilogue)
+      : k(k), layout(layout), sources(sources), epilogue(epilogue),
         stride(encodedActivationBytes(layout)) {}
 
   void emit();
@@ -45,6 +51,7 @@ private:
 
   KernelBuilder &k;
   const MatrixLayout &layout;
+  llvm::ArrayRef<PanelRange> sources;
   LinearEpilogue epilogue;
   int64_t stride;
   Value matrix, encoded, tokens, thread, threads;
@@ -57,7 +64,7 @@ void LinearEmitter::emit() {
   unsigned argument = 0;
   matrix = k.argument(argument++);
   encoded = k.argument(argument++);
-  size_t count = epilogue == LinearEpilogue::Store ? layout.panels.size() : 1;
+  size_t count = outputCount(sources, epilogue);
   for (size_t i = 0; i < count; ++i)
     outputs.push_back(k.argument(argument++));
   tokens = k.argument(argument++);
@@ -143,38 +150,46 @@ void LinearEmitter::emitSums(size_t panel, Value tile, Value token,
 /// Sums of a tile to its results, by the function all drivers share.
 void LinearEmitter::emitResults(size_t panel, Value tile, Value token,
                                 int64_t count) {
+  // The panel's rows within those of its source, which an output holds.
+  size_t source = 0;
+  while (sources[source].end <= panel)
+    ++source;
+  int64_t begin = PanelRange{sources[source].begin, panel}.rows(layout);
+  int64_t outputRows = sources[source].rows(layout);
   int64_t rows = layout.panels[panel].rows;
   Values scales;
   for (size_t i = 0; i < sums.size(); ++i)
     scales.push_back(
         k.at(k.at(matrix, panelOffsets(layout, panel + i).rowScales),
              k.mul(tile, k.index(2 * tileRows))));
-  Value first = k.add(k.mul(token, k.index(4 * rows)),
+  Value first = k.add(k.mul(token, k.index(4 * outputRows)),
                       k.mul(tile, k.index(4 * tileRows)));
   Value left = k.sub(k.index(rows), k.mul(tile, k.index(tileRows)));
-  Value output = outputs[epilogue == LinearEpilogue::Store ? panel : 0];
+  Value output = k.at(outputs[source], 4 * begin);
   k.call(getFinish(k.module, k.isa, epilogue),
          {sums.front(), sums.back(), scales.front(), scales.back(),
-          k.at(output, first), k.index(4 * rows), k.index(count),
+          k.at(output, first), k.index(4 * outputRows), k.index(count),
           k.minimum(left, k.index(tileRows))});
 }
 
 mlir::func::FuncOp StepParts::linear(const MatrixLayout &layout,
+                                     llvm::ArrayRef<PanelRange> sources,
                                      LinearEpilogue epilogue) {
   std::string stem =
       ("linear_" + nameOf(epilogue) + "_" + llvm::Twine(layout.columns)).str();
   std::string key = stem + " " + layoutKey(layout);
+  for (PanelRange panels : sources)
+    key += " " + std::to_string(panels.end);
   if (mlir::func::FuncOp function = table->find(key))
     return function;
   KernelBuilder &k = *builder;
   mlir::OpBuilder::InsertionGuard guard(k.b);
-  size_t outputs = epilogue == LinearEpilogue::Store ? layout.panels.size() : 1;
-  llvm::SmallVector<Type> types(2 + outputs, k.ptr);
+  llvm::SmallVector<Type> types(2 + outputCount(sources, epilogue), k.ptr);
   types.append(3, k.i64);
   mlir::func::FuncOp existing;
   mlir::func::FuncOp function =
       k.beginFunction(table->number(stem), types, existing);
-  LinearEmitter(k, layout, epilogue).emit();
+  LinearEmitter(k, layout, sources, epilogue).emit();
   k.endFunction();
   table->insert(key, function);
   return function;

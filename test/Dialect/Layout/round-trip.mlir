@@ -11,8 +11,12 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
   // Before it is packed, a matrix has no bytes of the weight file.
   // CHECK: picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
   picollm_layout.weight @planned : !picollm_layout.matrix<16, [8: 4x16]> <file = "losses.json", offset = 0, size = 512, encoding = "planned", hash = ""> sources ["w"]
+  // CHECK: picollm_layout.weight @ordered : {{.*}} sources ["w"] order [7, 1, 2, 3, 4, 5, 6, 0]
+  picollm_layout.weight @ordered : !picollm_layout.matrix<8, [8: 4x8]> <file = "losses.json", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["w"] order [7, 1, 2, 3, 4, 5, 6, 0]
   // CHECK: picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
   picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
+
+  picollm_layout.weight @split : !picollm_layout.matrix<16, [32: 4x16], [8: 3x16], [8: 4x16]> <file = "m.weights", offset = 1664, size = 1216, encoding = "packed", hash = ""> sources ["a", "a", "b"]
 
   // CHECK-LABEL: func.func @layer
   func.func @layer(%tokens: tensor<?xi32>) -> tensor<?x16xf32> {
@@ -24,6 +28,10 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
     %e = picollm_layout.encode %x for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
     // CHECK: picollm_layout.linear %{{.*}}, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     %q, %k, %v = picollm_layout.linear %e, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    // Panels of one source give one result.
+    // CHECK: picollm_layout.linear %{{.*}}, @split : <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
+    %es = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]>
+    %ab:2 = picollm_layout.linear %es, @split : <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
     return %q : tensor<?x16xf32>
   }
 }

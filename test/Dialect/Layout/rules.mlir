@@ -62,6 +62,28 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", of
 
 // -----
 
+// expected-error @below {{has panels of the source "a" apart from each other, expected them in a row (layout_weight_c6)}}
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16], [8: 4x16]> <file = "m", offset = 0, size = 1216, encoding = "packed", hash = ""> sources ["a", "b", "a"]
+
+// -----
+
+// A column twice.
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 6]
+
+// -----
+
+// A column too many.
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "planned", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 7, 8]
+
+// -----
+
+// expected-error @below {{(layout_weight_c7)}}
+picollm_layout.weight @m : !picollm_layout.matrix<8, [8: 4x8]> <file = "m", offset = 0, size = 384, encoding = "packed", hash = ""> sources ["a"] order [0, 1, 2, 3, 4, 5, 6, 7]
+
+// -----
+
 picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%t: tensor<?xi32>) {
@@ -186,6 +208,25 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c4)}}
   %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x16xf32>
+  return
+}
+
+// -----
+
+// Two panels of one source.
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{has 2 results, expected 1, one for each source (layout_linear_c3)}}
+  %0:2 = picollm_layout.linear %x, @split : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
+func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+  // expected-error @below {{has a result of 8 columns, expected the source's 16 rows (layout_linear_c4)}}
+  %0 = picollm_layout.linear %x, @split : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
   return
 }
 

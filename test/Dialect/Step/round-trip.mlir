@@ -5,6 +5,7 @@ picollm.weight @norm : tensor<16xf32> <file = "m.weights", offset = 64, size = 6
 picollm.weight @head_norm : tensor<8xf32> <file = "m.weights", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m.weights", offset = 128, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m.weights", offset = 640, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
+picollm_layout.weight @split : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m.weights", offset = 1536, size = 896, encoding = "packed", hash = ""> sources ["c", "c"]
 
 // CHECK: picollm_step.program @step(%tokens: memref<?xi32>, %logits: memref<?x16xf32>) scratch 1024 attributes {test.note = "kept"} {
 picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024 attributes {test.note = "kept"} {
@@ -16,6 +17,7 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   // CHECK: %[[E:.*]] = picollm_step.buffer at 256 : memref<?x192xi8>
   %e = picollm_step.buffer at 256 : memref<?x192xi8>
   %f = picollm_step.buffer at 448 : memref<?x384xi8>
+  %z = picollm_step.buffer at 832 : memref<?x32xf32>
   // CHECK: picollm_step.rotation #rotation into %[[ANGLES]] : memref<?x8xf32>
   picollm_step.rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> into %angles : memref<?x8xf32>
   // CHECK: picollm_step.embedding @m(%tokens) into %[[X:.*]] : memref<?xi32>, memref<?x16xf32>
@@ -30,6 +32,10 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.encode wanted %x for @m norm @norm epsilon 1.0e-05 into %e : memref<?x16xf32>, memref<?x192xi8>
   // CHECK: picollm_step.linear store %{{.*}}, @two into %[[X]], %[[Y:.*]] : memref<?x384xi8>, memref<?x16xf32>, memref<?x16xf32>
   picollm_step.linear store %f, @two into %x, %y : memref<?x384xi8>, memref<?x16xf32>, memref<?x16xf32>
+  // CHECK: picollm_step.linear store %{{.*}}, @split into %[[Z:.*]] : memref<?x384xi8>, memref<?x32xf32>
+  picollm_step.linear store %f, @split into %z : memref<?x384xi8>, memref<?x32xf32>
+  // CHECK: picollm_step.linear add %{{.*}}, @split into %[[Z]] : memref<?x384xi8>, memref<?x32xf32>
+  picollm_step.linear add %f, @split into %z : memref<?x384xi8>, memref<?x32xf32>
   // CHECK: picollm_step.linear add %[[E]], @m into %[[X]] : memref<?x192xi8>, memref<?x16xf32>
   picollm_step.linear add %e, @m into %x : memref<?x192xi8>, memref<?x16xf32>
   // CHECK: picollm_step.linear silu %{{.*}}, @two into %[[Y]]

@@ -274,6 +274,44 @@ func.func @f(%x: memref<?x320xi8>, %a: memref<?x8xf32>) {
 
 // -----
 
+// Two panels of one source are no gate and up.
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
+func.func @f(%x: memref<?x320xi8>, %a: memref<?x8xf32>) {
+  // expected-error @below {{joins gate and up, expected two sources of one panel each and equal rows (step_linear_c3)}}
+  picollm_step.linear silu %x, @split into %a : memref<?x320xi8>, memref<?x8xf32>
+  return
+}
+
+// -----
+
+// Gate and up of three panels.
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16], [16: 4x16]> <file = "m", offset = 0, size = 1216, encoding = "packed", hash = ""> sources ["a", "a", "b"]
+func.func @f(%x: memref<?x512xi8>, %a: memref<?x16xf32>) {
+  // expected-error @below {{(step_linear_c3)}}
+  picollm_step.linear silu %x, @split into %a : memref<?x512xi8>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
+func.func @f(%x: memref<?x320xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
+  // expected-error @below {{has 2 outputs, expected 1 (step_linear_c4)}}
+  picollm_step.linear store %x, @split into %a, %b : memref<?x320xi8>, memref<?x8xf32>, memref<?x8xf32>
+  return
+}
+
+// -----
+
+picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
+func.func @f(%x: memref<?x320xi8>, %a: memref<?x8xf32>) {
+  // expected-error @below {{has an output of 8 columns, expected the source's 16 rows (step_linear_c5)}}
+  picollm_step.linear add %x, @split into %a : memref<?x320xi8>, memref<?x8xf32>
+  return
+}
+
+// -----
+
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: memref<?x320xi8>, %a: memref<?x8xf32>) {

@@ -78,8 +78,10 @@ private:
            "\", hash = \"\">";
   }
 
-  /// A random matrix with scales that keep results near one.
-  std::string matrix(const std::string &name, const MatrixLayout &layout) {
+  /// A random matrix with scales that keep results near one; its panels are
+  /// of one source or of one each.
+  std::string matrix(const std::string &name, const MatrixLayout &layout,
+                     bool oneSource = false) {
     QuantizedMatrix matrix = randomMatrix(layout, ++seed);
     for (size_t p = 0; p < layout.panels.size(); ++p)
       for (size_t s = 0; s < layout.panels[p].segments.size(); ++s) {
@@ -97,7 +99,7 @@ private:
                 "x" + std::to_string(panel.segments[s].columns);
       type += "]";
       sources += (sources.empty() ? "\"" : ", \"") + name +
-                 std::to_string(sources.size()) + "\"";
+                 (oneSource ? "" : std::to_string(sources.size())) + "\"";
     }
     symbols += "picollm_layout.weight @" + name + " : !picollm_layout.matrix<" +
                type + ">" + reference(*offset, matrixBytes(layout), "packed") +
@@ -135,7 +137,10 @@ private:
 };
 
 void TinyStep::build() {
-  matrix("embd", {32, {{20, {{8, 32}}}, {30, {{5, 32}}}}});
+  // Tied: looked up and the head.
+  std::string own =
+      matrix("embd", {32, {{20, {{8, 32}}}, {30, {{6, 16}, {3, 16}}}}},
+             /*oneSource=*/true);
   norm("last_norm");
   buffer("angles", floats(headSize));
   op("rotation <frequencies = [1.0, 0.3, 0.09, 0.027], scale = 1.0 : f64> into "
@@ -145,12 +150,11 @@ void TinyStep::build() {
   op("embedding @embd(%tokens) into %x : memref<?xi32>, " + floats(embedding));
   for (int64_t i = 0; i < layers; ++i)
     layer(std::to_string(i));
-  std::string own = matrix("output", {32, {{50, {{6, 16}, {3, 16}}}}});
   buffer("head", own);
-  op("encode wanted %x for @output norm @last_norm epsilon 1.0e-05 into "
+  op("encode wanted %x for @embd norm @last_norm epsilon 1.0e-05 into "
      "%head : " +
      floats(embedding) + ", " + own);
-  op("linear store wanted %head, @output into %logits : " + own + ", " +
+  op("linear store wanted %head, @embd into %logits : " + own + ", " +
      floats(vocabulary));
 }
 

@@ -56,8 +56,9 @@ std::vector<float> randomFloats(size_t count, unsigned seed) {
 }
 
 struct Names {
-  std::string linear, add, silu, gelu, encode, encodeGate, encodeSingle,
-      encodeNorm, embedding, scaledEmbedding, addNorm, rotation;
+  std::string linear, linearOfSources, add, addPanels, silu, gelu, encode,
+      encodeGate, encodeSingle, encodeNorm, embedding, scaledEmbedding, addNorm,
+      rotation;
 };
 
 class StepPartsTest : public testing::TestWithParam<InstructionSet> {
@@ -76,10 +77,20 @@ protected:
       return function.getName().str();
     };
     Names &n = names;
-    n.linear = publish(parts.linear(mixedLayout(), LinearEpilogue::Store));
-    n.add = publish(parts.linear(singleLayout(), LinearEpilogue::Add));
-    n.silu = publish(parts.linear(gateLayout(64), LinearEpilogue::SiLU));
-    n.gelu = publish(parts.linear(gateLayout(50), LinearEpilogue::GeLUTanh));
+    const PanelRange panels[] = {{0, 1}, {1, 2}, {2, 3}};
+    auto linear = [&](const MatrixLayout &layout,
+                      llvm::ArrayRef<PanelRange> sources,
+                      LinearEpilogue epilogue) {
+      return publish(parts.linear(layout, sources, epilogue));
+    };
+    n.linear = linear(mixedLayout(), panels, LinearEpilogue::Store);
+    n.linearOfSources =
+        linear(mixedLayout(), {{0, 2}, {2, 3}}, LinearEpilogue::Store);
+    n.add = linear(singleLayout(), {{0, 1}}, LinearEpilogue::Add);
+    n.addPanels = linear(mixedLayout(), {{0, 3}}, LinearEpilogue::Add);
+    llvm::ArrayRef<PanelRange> two = llvm::ArrayRef(panels).take_front(2);
+    n.silu = linear(gateLayout(64), two, LinearEpilogue::SiLU);
+    n.gelu = linear(gateLayout(50), two, LinearEpilogue::GeLUTanh);
     n.encode = publish(parts.encode(mixedLayout(), std::nullopt));
     n.encodeGate = publish(parts.encode(gateLayout(64), std::nullopt));
     n.encodeSingle = publish(parts.encode(singleLayout(), std::nullopt));
@@ -214,6 +225,47 @@ TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
             ASSERT_EQ(y[p][t * expected.size() + row], expected[row])
                 << "panel " << p << " token " << t << " row " << row;
         }
+    }
+  }
+}
+
+/// y of all panels, one after the other, for one token.
+std::vector<float> expectedPanels(const QuantizedMatrix &matrix,
+                                  const float *x) {
+  std::vector<float> y;
+  for (size_t p = 0; p < matrix.layout.panels.size(); ++p) {
+    std::vector<float> panel = expectedPanel(matrix, p, x);
+    y.insert(y.end(), panel.begin(), panel.end());
+  }
+  return y;
+}
+
+TEST_P(StepPartsTest, PanelsOfOneSourceShareAnOutput) {
+  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 6);
+  AlignedBuffer<uint8_t> packed = pack(matrix);
+  for (int64_t tokens : {1, 7}) {
+    std::vector<float> x = randomFloats(264 * tokens, 7);
+    auto encoded = encode(name().encode, matrix, x, tokens, 1);
+    for (int64_t threads : {1, 2, 3}) {
+      std::vector<float> first(102 * tokens, NAN), second(33 * tokens, NAN);
+      std::vector<float> sum = randomFloats(135 * tokens, 8), before = sum;
+      for (int64_t thread = 0; thread < threads; ++thread) {
+        compiled->call(name().linearOfSources, {packed, encoded, first, second,
+                                                tokens, thread, threads});
+        compiled->call(name().addPanels,
+                       {packed, encoded, sum, tokens, thread, threads});
+      }
+      for (int64_t t = 0; t < tokens; ++t) {
+        auto expected = expectedPanels(matrix, &x[264 * t]);
+        for (int64_t row = 0; row < 135; ++row) {
+          ASSERT_EQ(row < 102 ? first[102 * t + row]
+                              : second[33 * t + row - 102],
+                    expected[row])
+              << "token " << t << " row " << row;
+          ASSERT_EQ(sum[135 * t + row], before[135 * t + row] + expected[row])
+              << "token " << t << " row " << row;
+        }
+      }
     }
   }
 }
@@ -369,10 +421,17 @@ TEST(StepPartsOnce, EqualLayoutsShareOneFunction) {
   mlir::MLIRContext context;
   auto module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
   StepParts parts(module, InstructionSet::Portable);
-  auto first = parts.linear(singleLayout(), LinearEpilogue::Add);
-  EXPECT_EQ(first, parts.linear(singleLayout(), LinearEpilogue::Add));
-  EXPECT_NE(first, parts.linear(singleLayout(), LinearEpilogue::Store));
-  EXPECT_NE(first, parts.linear(gateLayout(64), LinearEpilogue::SiLU));
+  auto single = [&](LinearEpilogue epilogue) {
+    return parts.linear(singleLayout(), {{0, 1}}, epilogue);
+  };
+  auto first = single(LinearEpilogue::Add);
+  EXPECT_EQ(first, single(LinearEpilogue::Add));
+  EXPECT_NE(first, single(LinearEpilogue::Store));
+  EXPECT_NE(first, parts.linear(gateLayout(64), {{0, 1}, {1, 2}},
+                                LinearEpilogue::SiLU));
+  EXPECT_NE(
+      parts.linear(gateLayout(64), {{0, 1}, {1, 2}}, LinearEpilogue::Store),
+      parts.linear(gateLayout(64), {{0, 2}}, LinearEpilogue::Store));
   module->erase();
 }
 

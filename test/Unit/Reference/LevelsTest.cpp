@@ -35,8 +35,8 @@ static const char *body = R"(
     %16 = picollm.add %9, %15 : tensor<?x16xf32>
     %17 = picollm.rms_norm %16, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 })";
@@ -60,8 +60,8 @@ static const char *sandwichBody = R"(
     %9 = picollm.add %0, %n8 : tensor<?x16xf32>
     %17 = picollm.rms_norm %9, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 })";
@@ -120,11 +120,13 @@ mlir::OwningOpRef<mlir::ModuleOp> Levels::parseModel(llvm::StringRef gate,
        << "\", offset = " << expectValue(writer->appendMatrix(values))
        << ", size = " << matrixBytes(values.layout)
        << ", encoding = \"packed\", hash = \"\"> sources [";
+    // The rows of the embedding are split over two panels.
     for (size_t p = 0; p < values.layout.panels.size(); ++p)
-      os << (p ? ", " : "") << '"' << name << p << '"';
+      os << (p ? ", " : "") << '"' << name << (name == "embd" ? 0 : p) << '"';
     os << "]\n";
   };
-  matrix("embd", "16, [32: 8x8, 3x8]", 16, {{32, {{8, 8}, {3, 8}}}});
+  matrix("embd", "16, [20: 8x8, 3x8], [12: 4x16]", 16,
+         {{20, {{8, 8}, {3, 8}}}, {12, {{4, 16}}}});
   matrix("qkv", "16, [16: 8x8, 4x8], [8: 4x16], [8: 3x16]", 16,
          {{16, {{8, 8}, {4, 8}}}, {8, {{4, 16}}}, {8, {{3, 16}}}});
   matrix("o", "16, [16: 4x16]", 16, {{16, {{4, 16}}}});

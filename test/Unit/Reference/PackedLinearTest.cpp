@@ -21,7 +21,7 @@ static Matrix randomActivation(int64_t rows, int64_t columns) {
 static void expectSameBits(const QuantizedMatrix &matrix, const Matrix &x) {
   EncodedRows encoded = encodeRows(matrix, x);
   for (size_t p = 0; p < matrix.layout.panels.size(); ++p) {
-    Matrix y = packedLinear(matrix, p, encoded[p]);
+    Matrix y = packedLinear(matrix, {p, p + 1}, encoded);
     std::vector<float> expected(y.columns);
     for (int64_t t = 0; t < x.rows; ++t) {
       reference::linear(matrix, p, x.row(t), expected.data());
@@ -59,7 +59,22 @@ TEST(PackedLinear, ExtremeActivations) {
 
 TEST(PackedLinear, NoTokensGiveNoRows) {
   QuantizedMatrix matrix = randomMatrix(32, {{8, {{4, 32}}}}, 5);
-  EXPECT_EQ(packedLinear(matrix, 0, {}).rows, 0);
+  EXPECT_EQ(packedLinear(matrix, {0, 1}, {{}}).rows, 0);
+}
+
+TEST(PackedLinear, RowsOfSeveralPanelsFollowEachOther) {
+  QuantizedMatrix matrix = randomMatrix(
+      64, {{9, {{4, 64}}}, {200, {{2, 32}, {5, 32}}}, {3, {{7, 64}}}}, 8);
+  Matrix x = randomActivation(2, 64);
+  EncodedRows encoded = encodeRows(matrix, x);
+  Matrix y = packedLinear(matrix, {1, 3}, encoded);
+  ASSERT_EQ(y.columns, 203);
+  Matrix first = packedLinear(matrix, {1, 2}, encoded);
+  Matrix second = packedLinear(matrix, {2, 3}, encoded);
+  for (int64_t t = 0; t < 2; ++t) {
+    EXPECT_EQ(std::memcmp(y.row(t), first.row(t), 4 * 200), 0);
+    EXPECT_EQ(std::memcmp(y.row(t) + 200, second.row(t), 4 * 3), 0);
+  }
 }
 
 TEST(PackedEmbedding, RowsCountOverPanels) {
