@@ -12,8 +12,9 @@ using llvm::Error;
 using llvm::Expected;
 
 LayerwiseCalibration::LayerwiseCalibration(ReferenceModel &model,
-                                           TokenSequences texts)
-    : model(model), texts(std::move(texts)) {
+                                           TokenSequences texts,
+                                           ReferenceModel *beside)
+    : model(model), texts(std::move(texts)), beside(beside) {
   llvm::ArrayRef<mlir::Operation *> ops = model.operations();
   llvm::MapVector<mlir::Value, LinearInput> byValue;
   for (auto [index, op] : llvm::enumerate(ops)) {
@@ -47,14 +48,15 @@ LayerwiseCalibration::LayerwiseCalibration(ReferenceModel &model,
   }
 }
 
-Error LayerwiseCalibration::runText(llvm::ArrayRef<int32_t> text, int64_t first,
+Error LayerwiseCalibration::runText(ReferenceModel &of,
+                                    llvm::ArrayRef<int32_t> text, int64_t first,
                                     int64_t last, Evaluation &evaluation) {
   std::vector<int32_t> positions(text.size());
   for (size_t i = 0; i < positions.size(); ++i)
     positions[i] = i;
-  evaluation.values[model.tokensValue()] = text.vec();
-  evaluation.values[model.positionsValue()] = std::move(positions);
-  return model.evaluate(first, last, evaluation);
+  evaluation.values[of.tokensValue()] = text.vec();
+  evaluation.values[of.positionsValue()] = std::move(positions);
+  return of.evaluate(first, last, evaluation);
 }
 
 static Span wholeText(llvm::ArrayRef<int32_t> text) {
@@ -63,20 +65,99 @@ static Span wholeText(llvm::ArrayRef<int32_t> text) {
   return span;
 }
 
-/// Runs the ops from stage `stage` (its linears included) to the next stage.
-Error LayerwiseCalibration::advance(size_t stage, Spill &from, Spill &to) {
+/// Runs the ops before the first stage.
+Expected<std::unique_ptr<Spill>>
+LayerwiseCalibration::begin(ReferenceModel &of) {
+  Expected<std::unique_ptr<Spill>> to = Spill::create();
+  if (!to)
+    return to.takeError();
   for (const std::vector<int32_t> &text : texts) {
     Span span = wholeText(text);
-    Evaluation evaluation = model.startEvaluation(span);
-    if (Error error = from.read(alive[stage], text.size(), evaluation))
-      return error;
-    if (Error error =
-            runText(text, starts[stage], starts[stage + 1], evaluation))
-      return error;
-    if (Error error = to.write(alive[stage + 1], evaluation))
-      return error;
+    Evaluation evaluation = of.startEvaluation(span);
+    if (Error error = runText(of, text, 0, starts[0], evaluation))
+      return std::move(error);
+    if (Error error = (*to)->write(alive[0], evaluation))
+      return std::move(error);
   }
-  return Error::success();
+  return to;
+}
+
+/// Runs the ops from stage `stage` (its linears included) to the next stage.
+Expected<std::unique_ptr<Spill>>
+LayerwiseCalibration::advance(ReferenceModel &of, size_t stage, Spill &from) {
+  Expected<std::unique_ptr<Spill>> to = Spill::create();
+  if (!to)
+    return to.takeError();
+  if (Error error = from.rewind())
+    return std::move(error);
+  for (const std::vector<int32_t> &text : texts) {
+    Span span = wholeText(text);
+    Evaluation evaluation = of.startEvaluation(span);
+    if (Error error = from.read(alive[stage], text.size(), evaluation))
+      return std::move(error);
+    if (Error error =
+            runText(of, text, starts[stage], starts[stage + 1], evaluation))
+      return std::move(error);
+    if (Error error = (*to)->write(alive[stage + 1], evaluation))
+      return std::move(error);
+  }
+  return to;
+}
+
+/// What the output of a linear op is added to; null where it is not.
+static mlir::Value residualOf(mlir::Operation *linear) {
+  mlir::Value output = linear->getResult(0);
+  if (!output.hasOneUse())
+    return {};
+  auto add = llvm::dyn_cast<model::AddOp>(*output.user_begin());
+  if (!add)
+    return {};
+  return add.getLhs() == output ? add.getRhs() : add.getLhs();
+}
+
+static Matrix difference(Matrix a, const Matrix &b) {
+  for (size_t i = 0; i < a.data.size(); ++i)
+    a.data[i] -= b.data[i];
+  return a;
+}
+
+/// H of a stage's input, and its drift where `floats` are given.
+Expected<SecondMoment>
+LayerwiseCalibration::measure(size_t stage, Spill &current, Spill *floats) {
+  const LinearInput &input = linearInputs[stage];
+  SecondMoment moment(input.columns);
+  inputDrift = {};
+  if (Error error = current.rewind())
+    return std::move(error);
+  if (floats) {
+    inputDrift.input = CrossMoment(input.columns, input.columns);
+    if (Error error = floats->rewind())
+      return std::move(error);
+  }
+  for (const std::vector<int32_t> &text : texts) {
+    Evaluation evaluation = model.startEvaluation({});
+    if (Error error = current.read(alive[stage], text.size(), evaluation))
+      return std::move(error);
+    const Matrix &x = evaluation.matrix(input.value);
+    moment.add(x);
+    if (!floats)
+      continue;
+    Evaluation float_ = beside->startEvaluation({});
+    if (Error error = floats->read(alive[stage], text.size(), float_))
+      return std::move(error);
+    inputDrift.input.add(difference(float_.matrix(input.value), x), x);
+    for (auto [linear, weight] : llvm::zip_equal(input.linears, input.weights))
+      if (mlir::Value r = residualOf(linear)) {
+        Matrix drift = difference(float_.matrix(r), evaluation.matrix(r));
+        inputDrift.residuals.try_emplace(weight, drift.columns, x.columns)
+            .first->second.add(drift, x);
+      }
+  }
+  moment.finish();
+  inputDrift.input.finish();
+  for (auto &residual : inputDrift.residuals)
+    residual.second.finish();
+  return moment;
 }
 
 /// Of the weights whose last linear is one of the ops [first, end).
@@ -96,42 +177,37 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName,
   if (linearInputs.empty())
     return llvm::createStringError("the model has no linear layers");
   Progress progress(stageName.str(), linearInputs.size(), "inputs");
-  Expected<std::unique_ptr<Spill>> current = Spill::create();
+  Expected<std::unique_ptr<Spill>> current = begin(model);
   if (!current)
     return current.takeError();
-  for (const std::vector<int32_t> &text : texts) {
-    Span span = wholeText(text);
-    Evaluation evaluation = model.startEvaluation(span);
-    if (Error error = runText(text, 0, starts[0], evaluation))
-      return error;
-    if (Error error = (*current)->write(alive[0], evaluation))
-      return error;
+  std::unique_ptr<Spill> floats;
+  if (beside) {
+    Expected<std::unique_ptr<Spill>> begun = begin(*beside);
+    if (!begun)
+      return begun.takeError();
+    floats = std::move(*begun);
   }
 
   for (size_t stage = 0; stage < linearInputs.size(); ++stage) {
-    const LinearInput &input = linearInputs[stage];
-    SecondMoment moment(input.columns);
-    if (Error error = (*current)->rewind())
-      return error;
-    for (const std::vector<int32_t> &text : texts) {
-      Evaluation evaluation = model.startEvaluation({});
-      if (Error error = (*current)->read(alive[stage], text.size(), evaluation))
-        return error;
-      moment.add(evaluation.matrix(input.value));
-    }
-    moment.finish();
-    if (Error error = visit(input, moment))
+    Expected<SecondMoment> moment = measure(stage, **current, floats.get());
+    if (!moment)
+      return moment.takeError();
+    if (Error error = visit(linearInputs[stage], *moment))
       return error;
     if (stage + 1 < linearInputs.size()) {
-      Expected<std::unique_ptr<Spill>> next = Spill::create();
-      if (!next)
-        return next.takeError();
-      if (Error error = (*current)->rewind())
-        return error;
-      if (Error error = advance(stage, **current, **next))
-        return error;
-      current = std::move(next);
+      current = advance(model, stage, **current);
+      if (!current)
+        return current.takeError();
       endReplacements(starts[stage], starts[stage + 1]);
+      if (beside) {
+        Expected<std::unique_ptr<Spill>> next =
+            advance(*beside, stage, *floats);
+        if (!next)
+          return next.takeError();
+        floats = std::move(*next);
+        for (const std::string &weight : linearInputs[stage].weights)
+          beside->weights().release(weight);
+      }
     }
     progress.update(stage + 1);
   }

@@ -27,6 +27,22 @@ void SecondMoment::add(const Matrix &x) {
   tokens += x.rows;
 }
 
+void CrossMoment::add(const Matrix &a, const Matrix &b) {
+  assert(a.columns == rows && b.columns == columns && a.rows == b.rows);
+  parallelFor((rows + tile - 1) / tile, [&](int64_t index) {
+    const int64_t i = index * tile;
+    multiply(std::min(tile, rows - i), columns, a.rows, 1,
+             {a.data.data() + i, rows, /*transposed=*/true},
+             {b.data.data(), columns}, 1, values.data() + i * columns, columns);
+  });
+  tokens += a.rows;
+}
+
+void CrossMoment::finish() {
+  for (float &value : values)
+    value *= tokens ? 1.0f / tokens : 0.0f;
+}
+
 void SecondMoment::finish() {
   float scale = tokens ? 1.0f / tokens : 0.0f;
   for (int64_t i = 0; i < columns; ++i)

@@ -34,10 +34,11 @@ public:
 
 private:
   llvm::Error quantize(const Stack &stack, const InputStatistics &statistics,
-                       ReferenceModel &model);
+                       ReferenceModel &model, const InputDrift *drift);
   llvm::Expected<WeightStack> panelsOf(const Stack &stack,
                                        const LossTable &table,
-                                       const MatrixLayout &layout);
+                                       const MatrixLayout &layout,
+                                       const InputDrift *drift);
   llvm::Error store(const Stack &stack, const QuantizedMatrix &matrix);
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
@@ -143,9 +144,11 @@ llvm::Error ModuleQuantizer::replaceWeights(const Stack &stack,
 /// The floats of a stack, cut into the panels that are planned.
 llvm::Expected<WeightStack>
 ModuleQuantizer::panelsOf(const Stack &stack, const LossTable &table,
-                          const MatrixLayout &layout) {
+                          const MatrixLayout &layout, const InputDrift *drift) {
   WeightStack weights = weightsOf(stack, reader, table.rowWeights);
   for (StackPanel &panel : weights.panels) {
+    if (drift)
+      panel.residualDrift = drift->residuals.lookup(panel.name).values;
     if (!moments->contains(panel.name))
       continue;
     auto outputs = moments->read(panel.name);
@@ -160,7 +163,8 @@ ModuleQuantizer::panelsOf(const Stack &stack, const LossTable &table,
 
 llvm::Error ModuleQuantizer::quantize(const Stack &stack,
                                       const InputStatistics &statistics,
-                                      ReferenceModel &model) {
+                                      ReferenceModel &model,
+                                      const InputDrift *drift) {
   const LossTable *table = losses.find(stack.name);
   if (!table)
     return llvm::createStringError("the file of losses has no order of '" +
@@ -170,7 +174,7 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   allocation.order = table->order;
   if (auto order = matrixOf(stack).getOrder())
     allocation.order.assign(order->begin(), order->end());
-  auto weights = panelsOf(stack, *table, allocation.layout);
+  auto weights = panelsOf(stack, *table, allocation.layout, drift);
   if (!weights)
     return weights.takeError();
   auto quantized =
@@ -209,9 +213,13 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   for (const Stack &stack : stacks)
     if (stack.isEmbedding)
       if (llvm::Error error =
-              quantize(stack, InputStatistics{losses.embeddingMoment}, **model))
+              quantize(stack, InputStatistics{losses.embeddingMoment, {}},
+                       **model, nullptr))
         return error;
-  LayerwiseCalibration calibration(**model, std::move(*texts));
+  auto floats = ReferenceModel::create(module, reader);
+  if (!floats)
+    return floats.takeError();
+  LayerwiseCalibration calibration(**model, std::move(*texts), floats->get());
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
@@ -219,8 +227,11 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
           if (llvm::is_contained(stack.readers, input.linears.front()))
             return stack.isEmbedding
                        ? llvm::Error::success()
-                       : quantize(stack, InputStatistics{moment.values},
-                                  **model);
+                       : quantize(
+                             stack,
+                             InputStatistics{moment.values,
+                                             calibration.drift()->input.values},
+                             **model, calibration.drift());
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
       });

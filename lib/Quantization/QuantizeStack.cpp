@@ -1,6 +1,7 @@
 //===- QuantizeStack.cpp - float matrices to codes and scales -------------===//
 
 #include "ColumnLoops.h"
+#include "DriftCorrection.h"
 #include "ErrorFeedback.h"
 #include "StackRows.h"
 #include "StepSearch.h"
@@ -62,7 +63,7 @@ factorOutputs(llvm::StringRef name, const std::vector<float> &moment,
   WeightStack outputs;
   outputs.name = ("outputs of " + name).str();
   outputs.columns = rows;
-  return factorMoment(outputs, InputStatistics{moment}, damping,
+  return factorMoment(outputs, InputStatistics{moment, {}}, damping,
                       onlyLossWeights);
 }
 
@@ -409,6 +410,14 @@ llvm::Expected<std::vector<float>> picollm::rowWeightsUnderFeedback(
 llvm::Expected<QuantizedStack> picollm::quantizeStack(
     const WeightStack &stack, const InputStatistics &statistics,
     const StackAllocation &allocation, const QuantizationOptions &options) {
+  if (!statistics.drift.empty()) {
+    llvm::Expected<WeightStack> corrected =
+        correctDrift(stack, statistics, options);
+    if (!corrected)
+      return corrected.takeError();
+    InputStatistics withoutDrift = {statistics.moment, {}};
+    return quantizeStack(*corrected, withoutDrift, allocation, options);
+  }
   llvm::Expected<StackRows> rows = StackRows::open(stack, options.cacheBytes);
   if (!rows)
     return rows.takeError();

@@ -109,6 +109,11 @@ static StackPanel takePart(StackPanel &panel, int64_t row, int64_t rows) {
   if (!panel.rowWeights.empty())
     part.rowWeights.assign(panel.rowWeights.begin() + row,
                            panel.rowWeights.begin() + row + rows);
+  if (!panel.residualDrift.empty()) {
+    const size_t columns = panel.residualDrift.size() / panel.rows;
+    auto first = panel.residualDrift.begin() + row * columns;
+    part.residualDrift.assign(first, first + rows * columns);
+  }
   if (!panel.outputMoment.empty())
     for (int64_t i = row; i < row + rows; ++i) {
       auto moments = panel.outputMoment.begin() + i * panel.rows;

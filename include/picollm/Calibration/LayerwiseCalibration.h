@@ -22,6 +22,14 @@ struct LinearInput {
   bool head = false; ///< read by the logits op: the last norm's output
 };
 
+/// How far an input x is from x_float, that of the float model.
+struct InputDrift {
+  CrossMoment input; ///< E[(x_float - x) x^T]
+  /// By weight, E[(r_float - r) x^T] of the residual sum r that the output of a
+  /// linear op is added to; none where that is not what happens to it.
+  llvm::StringMap<CrossMoment> residuals;
+};
+
 /// Sees H of one input, before any linear that reads it has run. It may replace
 /// their weights (ReferenceModel::weights().replace): what follows then runs
 /// behind the replaced weights. The replacement ends after these linears.
@@ -35,7 +43,14 @@ using MomentVisitor = llvm::function_ref<llvm::Error(
 class LayerwiseCalibration {
 public:
   /// The model must outlive the calibration; it must be of the model level.
-  LayerwiseCalibration(ReferenceModel &model, TokenSequences texts);
+  /// `beside`, if any, is a second interpreter of the same module whose weights
+  /// nobody replaces.
+  LayerwiseCalibration(ReferenceModel &model, TokenSequences texts,
+                       ReferenceModel *beside = nullptr);
+
+  /// During a visit, how far the visited input is from that of the model
+  /// beside; null where there is none.
+  const InputDrift *drift() const { return beside ? &inputDrift : nullptr; }
 
   /// In the order of the visits.
   llvm::ArrayRef<LinearInput> inputs() const { return linearInputs; }
@@ -44,13 +59,19 @@ public:
   llvm::Error run(llvm::StringRef stage, MomentVisitor visit);
 
 private:
-  llvm::Error advance(size_t stage, Spill &from, Spill &to);
-  llvm::Error runText(llvm::ArrayRef<int32_t> text, int64_t first, int64_t last,
-                      Evaluation &evaluation);
+  llvm::Expected<std::unique_ptr<Spill>> begin(ReferenceModel &of);
+  llvm::Expected<std::unique_ptr<Spill>> advance(ReferenceModel &of,
+                                                 size_t stage, Spill &from);
+  llvm::Error runText(ReferenceModel &of, llvm::ArrayRef<int32_t> text,
+                      int64_t first, int64_t last, Evaluation &evaluation);
+  llvm::Expected<SecondMoment> measure(size_t stage, Spill &current,
+                                       Spill *floats);
   void endReplacements(int64_t firstOp, int64_t endOp);
 
   ReferenceModel &model;
   TokenSequences texts;
+  ReferenceModel *beside;
+  InputDrift inputDrift;
   std::vector<LinearInput> linearInputs;
   std::vector<int64_t> starts; ///< per input: its first reader's index
   std::vector<std::vector<mlir::Value>> alive; ///< per input: values spilled

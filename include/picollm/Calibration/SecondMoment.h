@@ -26,6 +26,24 @@ struct SecondMoment {
   void finish();
 };
 
+/// The uncentred moment of two vectors, of `rows` and of `columns` floats.
+struct CrossMoment {
+  int64_t rows = 0, columns = 0;
+  int64_t tokens = 0; ///< how many pairs it is the mean over
+  /// rows x columns: E[a b^T]; a sum until `finish`.
+  std::vector<float> values;
+
+  CrossMoment() = default;
+  CrossMoment(int64_t rows, int64_t columns)
+      : rows(rows), columns(columns), values(rows * columns) {}
+
+  /// Adds a b^T for every row. Equal for every number of threads.
+  void add(const Matrix &a, const Matrix &b);
+
+  /// Divides by the number of tokens. Once, after the last `add`.
+  void finish();
+};
+
 } // namespace picollm
 
 #endif // PICOLLM_CALIBRATION_SECONDMOMENT_H

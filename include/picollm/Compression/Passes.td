@@ -48,7 +48,8 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
   let summary = "float weights to codes at the planned widths";
   let description = [{
     Error feedback behind what is already quantised: the model runs over the
-    texts layer by layer, and each layer sees the errors of those before it.
+    texts layer by layer, and each layer sees the errors of those before it. Its
+    target is the output of the float model, which runs beside.
     Writes the file of codes (CodeFile.h).
   }];
   let options = [

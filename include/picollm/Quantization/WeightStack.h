@@ -21,6 +21,9 @@ struct StackPanel {
   /// E[g g^T] of the gradients g at the outputs, [rows][rows]; empty: unknown.
   /// What errors of a row cost is then made good by rows that follow it.
   std::vector<float> outputMoment;
+  /// E[(r_float - r) x^T], [rows][columns], of the residual sum r that the
+  /// output is added to and that of the float model; empty: none.
+  std::vector<float> residualDrift;
 };
 
 /// Matrices with one input, stored as row panels over one order of columns:
@@ -48,6 +51,9 @@ struct WeightStack {
 struct InputStatistics {
   /// E[x x^T] as [columns][columns], symmetric, or its diagonal as [columns].
   std::vector<float> moment;
+  /// E[(x_float - x) x^T], [columns][columns], of the float model's input;
+  /// empty: the inputs are the same, or unknown.
+  std::vector<float> drift;
 
   /// An input of independent columns of one mean square: that of an embedding
   /// which is only looked up.
@@ -57,7 +63,7 @@ struct InputStatistics {
     return moment.size() == static_cast<size_t>(columns);
   }
 
-  /// Checks the size and that numbers are finite, the diagonal not negative.
+  /// Checks sizes and that numbers are finite, the diagonal not negative.
   llvm::Error check(const WeightStack &stack) const;
 };
 
@@ -75,6 +81,11 @@ struct QuantizationOptions {
   /// The same for the moment of the outputs, which few texts estimate badly: a
   /// small one fits their noise.
   double outputDamping = 1.0;
+  /// How much of what weights can make good of drift they do. What few texts
+  /// say of it is partly noise: 1 gained half as much.
+  double driftShare = 0.5;
+  /// Added to the diagonal of the moment for that, as a share of its mean.
+  double driftDamping = 0.1;
   /// Rows, evenly spaced over the stack, that choose the column scales.
   int64_t sampleRows = 4096;
   /// Stacks of up to this many bytes of floats are read once and kept.

@@ -173,3 +173,77 @@ TEST(LayerwiseCalibration, EveryThreadCountGivesTheSameBits) {
   for (auto &entry : one)
     EXPECT_EQ(entry.second->values, three[entry.first()]->values);
 }
+
+/// A model with coarser weights beside the same with its own.
+TEST(LayerwiseCalibration, DriftEqualsThatOfWholeRuns) {
+  TinyModel tiny;
+  auto model = tiny.interpreter(), floats = tiny.interpreter(),
+       coarse = tiny.interpreter();
+  auto coarser = [&](llvm::StringRef name) {
+    std::vector<float> values =
+        expectValue(tiny.reader.read(*model->weights().find(name)));
+    for (float &value : values)
+      value = std::round(value * 16) / 16;
+    return values;
+  };
+  // Inputs of every linear in whole runs, all texts behind one another.
+  using Inputs = llvm::StringMap<Matrix>;
+  auto inputsOf = [](ReferenceModel &of) {
+    Inputs inputs;
+    of.setLinearInputHook([&](mlir::Operation *op, const Matrix &x) {
+      Matrix &all = inputs[op->getAttrOfType<mlir::FlatSymbolRefAttr>("weight")
+                               .getValue()];
+      all.rows += x.rows;
+      all.columns = x.columns;
+      all.data.insert(all.data.end(), x.data.begin(), x.data.end());
+    });
+    for (const std::vector<int32_t> &text : texts)
+      expectValue(of.logits(text));
+    of.setLinearInputHook({});
+    return inputs;
+  };
+  Inputs before = inputsOf(*floats);
+
+  LayerwiseCalibration calibration(*model, texts, floats.get());
+  int64_t residuals = 0;
+  auto visit = [&](const LinearInput &input, const SecondMoment &) -> Error {
+    const std::string &name = input.weights.front();
+    SCOPED_TRACE(name);
+    // Behind the weights that are coarser so far.
+    const Matrix x = inputsOf(*coarse)[name], &y = before[name];
+    const CrossMoment &drift = calibration.drift()->input;
+    EXPECT_EQ(drift.tokens, 12);
+    for (int64_t i = 0; i < x.columns; ++i)
+      for (int64_t j = 0; j < x.columns; ++j) {
+        double expected = 0;
+        for (int64_t t = 0; t < x.rows; ++t)
+          expected += (double(y.row(t)[i]) - x.row(t)[i]) * x.row(t)[j] / 12;
+        EXPECT_NEAR(drift.values[i * x.columns + j], expected, 1e-4);
+      }
+    for (const std::string &weight : input.weights) {
+      bool addsToResidual = llvm::StringRef(weight).contains("attn_output") ||
+                            llvm::StringRef(weight).contains("ffn_down");
+      auto residual = calibration.drift()->residuals.find(weight);
+      EXPECT_EQ(residual != calibration.drift()->residuals.end(),
+                addsToResidual);
+      if (addsToResidual) {
+        ++residuals;
+        EXPECT_EQ(residual->second.rows, 32);
+        EXPECT_EQ(residual->second.columns, x.columns);
+      }
+      for (ReferenceModel *changed : {model.get(), coarse.get()})
+        if (Error error = changed->weights().replace(weight, coarser(weight)))
+          return error;
+    }
+    return Error::success();
+  };
+  EXPECT_FALSE(bool(calibration.run("quantize", visit)));
+  EXPECT_EQ(residuals, 4);
+}
+
+TEST(LayerwiseCalibration, KnowsNoDriftWithoutAModelBeside) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  LayerwiseCalibration calibration(*model, texts);
+  EXPECT_EQ(calibration.drift(), nullptr);
+}

@@ -111,6 +111,61 @@ TEST(QuantizeStack, FeedbackOverRowsLowersTheCostOfCorrelatedOutputs) {
   }
 }
 
+/// With x_float = 1.5 x and r_float - r = A x, the answer to drift is known.
+TEST(QuantizeStack, MakesGoodForDriftOfInputAndResidual) {
+  const int64_t rows = 48, columns = 64;
+  auto weights = gaussianStack(columns, {rows});
+  auto residual = gaussianStack(columns, {rows}, /*seed=*/5);
+  InputStatistics input = correlatedInput(columns), drifted = input;
+  for (float value : input.moment)
+    drifted.drift.push_back(0.5f * value);
+  std::vector<float> &residualDrift = weights->stack.panels[0].residualDrift;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
+      double sum = 0;
+      for (int64_t k = 0; k < columns; ++k)
+        sum += double(residual->values[0][i * columns + k]) *
+               input.moment[k * columns + j];
+      residualDrift.push_back(float(sum));
+    }
+  QuantizationOptions options;
+  options.driftDamping = 1e-6;
+  for (double share : {0.0, 0.5, 1.0}) {
+    options.driftShare = share;
+    QuantizedMatrix matrix =
+        quantize(*weights, drifted, uniformAllocation(weights->stack, 16),
+                 options)
+            .matrix;
+    // What the quantised rows should be, in the place of the weights.
+    auto expected = gaussianStack(columns, {rows});
+    for (size_t k = 0; k < expected->values[0].size(); ++k)
+      expected->values[0][k] += float(share) * (0.5f * weights->values[0][k] +
+                                                residual->values[0][k]);
+    EXPECT_LT(outputError(*expected, matrix, 0, input), 1e-5) << share;
+  }
+}
+
+TEST(QuantizeStack, RefusesDriftOfAnotherShape) {
+  auto weights = gaussianStack(32, {8});
+  InputStatistics input = correlatedInput(32);
+  input.drift.resize(32);
+  auto refusal = [&](const InputStatistics &statistics) {
+    return llvm::toString(quantizeStack(weights->stack, statistics,
+                                        uniformAllocation(weights->stack, 4),
+                                        QuantizationOptions())
+                              .takeError());
+  };
+  EXPECT_NE(refusal(input).find("drift of the input has 32 entries"),
+            std::string::npos);
+  input.drift.resize(32 * 32, NAN);
+  EXPECT_NE(refusal(input).find("drift of the input is not finite"),
+            std::string::npos);
+  input.drift.clear();
+  weights->stack.panels[0].residualDrift.resize(3);
+  EXPECT_NE(refusal(input).find("3 entries of residual drift"),
+            std::string::npos);
+}
+
 TEST(QuantizeStack, RefittedScalesLowerTheError) {
   auto weights = gaussianStack(128, {96});
   InputStatistics input = correlatedInput(128);
