@@ -79,7 +79,10 @@ TEST(MemoryTest, NoStageOfACompilationHoldsAllLayers) {
                 gradients = 4 * 1024 * (4 * 1536 + 3 * 1024);
   EXPECT_LT(many.at("calibrate"),
             32000000 + moment + 8 * stack + text + gradients);
-  EXPECT_LT(many.at("quantize"), 32000000 + moment + 16 * stack + text);
+  // With the drift of the input, and the float model beside.
+  const int64_t drift = 20 * 768 * 768 + 12 * stack + 4 * 1024 * 4 * 1536;
+  EXPECT_LT(many.at("quantize"),
+            32000000 + moment + 16 * stack + text + drift);
   EXPECT_LT(many.at("pack"), 32000000 + 4 * stack);
 }
 
