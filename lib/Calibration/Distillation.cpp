@@ -23,9 +23,7 @@ public:
 
 private:
   Error leavePart(OpRange ops) override {
-    for (mlir::Operation *op : ops)
-      if (llvm::StringRef weight = weightOfProduct(op); !weight.empty())
-        teacher.weights().release(weight);
+    releaseWeights(teacher, ops);
     progress.update(++done);
     return Error::success();
   }

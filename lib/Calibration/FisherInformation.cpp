@@ -122,9 +122,7 @@ void FisherPass::visitProduct(mlir::Operation *op, Evaluation &evaluation,
 }
 
 Error FisherPass::leavePart(OpRange ops) {
-  for (mlir::Operation *op : ops)
-    if (llvm::StringRef weight = weightOfProduct(op); !weight.empty())
-      model.weights().release(weight);
+  releaseWeights(model, ops);
   for (auto &[op, moment] : ofPart) {
     moment.finish();
     if (Error error = moments->append(weightOfProduct(op), moment))

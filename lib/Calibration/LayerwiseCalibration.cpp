@@ -205,8 +205,7 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName,
         if (!next)
           return next.takeError();
         floats = std::move(*next);
-        for (const std::string &weight : linearInputs[stage].weights)
-          beside->weights().release(weight);
+        releaseWeights(*beside, linearInputs[stage].linears);
       }
     }
     progress.update(stage + 1);

@@ -77,13 +77,13 @@ RowCutter::Cut RowCutter::bestCut(size_t begin, size_t end) const {
 
 std::vector<int64_t> RowCutter::run() {
   std::vector<size_t> borders = {0, sums.size() - 1};
-  const double least = -std::log1p(-options.panelGain);
+  const double leastGain = -std::log1p(-options.panelGain);
   while (sums.back() > 0 && int64_t(borders.size()) <= options.panels) {
     Cut best;
     for (size_t i = 0; i + 1 < borders.size(); ++i)
       if (Cut cut = bestCut(borders[i], borders[i + 1]); cut.gain > best.gain)
         best = cut;
-    if (best.gain < least)
+    if (best.gain < leastGain)
       break;
     borders.insert(llvm::upper_bound(borders, best.tile), best.tile);
   }

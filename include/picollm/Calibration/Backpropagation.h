@@ -45,8 +45,7 @@ public:
   /// What the look-up of the tokens gives.
   mlir::Value embedding() const { return allParts.front().input; }
 
-  /// The ops from the last residual sum to the logits, and what they read.
-  OpRange headOps() const { return opsOf(allParts.back()); }
+  /// What the ops from the last residual sum to the logits read.
   mlir::Value headInput() const { return allParts.back().input; }
 
   /// With tokens and positions of the rows of `span`, which must outlive it.

@@ -21,8 +21,8 @@ struct QuantizedStack {
 /// al. 2022; LDLQ, Chee et al. 2023): columns by falling mean square of their
 /// input, the error of each spread over those that follow. Where the statistics
 /// know of drift, the target is not the weights but what makes that good. Fails
-/// on invalid
-/// input, on an allocation of another shape, on weights that are not finite.
+/// on invalid input, on an allocation of another shape, on weights that are not
+/// finite.
 llvm::Expected<QuantizedStack>
 quantizeStack(const WeightStack &stack, const InputStatistics &statistics,
               const StackAllocation &allocation,

@@ -46,6 +46,16 @@ static void expectEqual(const SecondMoment &moment,
     ASSERT_NEAR(moment.values[i], expected[i], 1e-5 * largest);
 }
 
+/// Values of a weight rounded to sixteenths, as if it were quantised.
+static std::vector<float> coarserWeight(TinyModel &tiny, ReferenceModel &model,
+                                        llvm::StringRef name) {
+  std::vector<float> values =
+      expectValue(tiny.reader.read(*model.weights().find(name)));
+  for (float &value : values)
+    value = std::round(value * 16) / 16;
+  return values;
+}
+
 TEST(SecondMoment, EqualsTheDefinitionOverSeveralTiles) {
   std::mt19937 generator(1);
   std::normal_distribution<float> normal;
@@ -108,20 +118,14 @@ TEST(LayerwiseCalibration, HeadComesLastAndIsMarked) {
 TEST(LayerwiseCalibration, ReplacedWeightsAreFeltByAllThatFollows) {
   TinyModel tiny;
   auto model = tiny.interpreter();
-  auto coarser = [&](llvm::StringRef name) {
-    std::vector<float> values =
-        expectValue(tiny.reader.read(*model->weights().find(name)));
-    for (float &value : values)
-      value = std::round(value * 16) / 16;
-    return values;
-  };
   MomentMap behind;
   LayerwiseCalibration calibration(*model, texts);
   auto visit = [&](const LinearInput &input,
                    const SecondMoment &moment) -> Error {
     for (const std::string &weight : input.weights) {
       behind[weight] = std::make_shared<SecondMoment>(moment);
-      if (Error error = model->weights().replace(weight, coarser(weight)))
+      if (Error error = model->weights().replace(
+              weight, coarserWeight(tiny, *model, weight)))
         return error;
     }
     return Error::success();
@@ -138,8 +142,8 @@ TEST(LayerwiseCalibration, ReplacedWeightsAreFeltByAllThatFollows) {
   // embedding was replaced as head only, so it stays as it is here.)
   for (auto &entry : original)
     if (entry.first() != "token_embd.weight")
-      EXPECT_FALSE(bool(
-          model->weights().replace(entry.first(), coarser(entry.first()))));
+      EXPECT_FALSE(bool(model->weights().replace(
+          entry.first(), coarserWeight(tiny, *model, entry.first()))));
   auto expected = directMoments(*model);
   for (auto &entry : expected) {
     SCOPED_TRACE(entry.first().str());
@@ -179,13 +183,6 @@ TEST(LayerwiseCalibration, DriftEqualsThatOfWholeRuns) {
   TinyModel tiny;
   auto model = tiny.interpreter(), floats = tiny.interpreter(),
        coarse = tiny.interpreter();
-  auto coarser = [&](llvm::StringRef name) {
-    std::vector<float> values =
-        expectValue(tiny.reader.read(*model->weights().find(name)));
-    for (float &value : values)
-      value = std::round(value * 16) / 16;
-    return values;
-  };
   // Inputs of every linear in whole runs, all texts behind one another.
   using Inputs = llvm::StringMap<Matrix>;
   auto inputsOf = [](ReferenceModel &of) {
@@ -232,7 +229,8 @@ TEST(LayerwiseCalibration, DriftEqualsThatOfWholeRuns) {
         EXPECT_EQ(residual->second.columns, x.columns);
       }
       for (ReferenceModel *changed : {model.get(), coarse.get()})
-        if (Error error = changed->weights().replace(weight, coarser(weight)))
+        if (Error error = changed->weights().replace(
+                weight, coarserWeight(tiny, *model, weight)))
           return error;
     }
     return Error::success();
