@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Json.h"
 #include "picollm/Import/HuggingFace.h"
+#include "picollm/Support/Json.h"
 #include "picollm/Support/Quote.h"
 #include <cmath>
 

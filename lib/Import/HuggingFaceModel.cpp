@@ -1,10 +1,10 @@
 //===- HuggingFaceModel.cpp - folders of Hugging Face as model files ------===//
 
 #include "Formats.h"
-#include "Json.h"
 #include "picollm/Import/HuggingFace.h"
 #include "picollm/Import/SafeTensors.h"
 #include "picollm/Import/WeightEncoding.h"
+#include "picollm/Support/Json.h"
 #include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"

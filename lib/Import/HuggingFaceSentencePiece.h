@@ -3,8 +3,8 @@
 #ifndef PICOLLM_LIB_IMPORT_HUGGINGFACESENTENCEPIECE_H
 #define PICOLLM_LIB_IMPORT_HUGGINGFACESENTENCEPIECE_H
 
-#include "Json.h"
 #include "picollm/Import/TokenizerData.h"
+#include "picollm/Support/Json.h"
 
 namespace picollm {
 

@@ -3,7 +3,7 @@
 #ifndef PICOLLM_LIB_IMPORT_HUGGINGFACESPLITTER_H
 #define PICOLLM_LIB_IMPORT_HUGGINGFACESPLITTER_H
 
-#include "Json.h"
+#include "picollm/Support/Json.h"
 #include <vector>
 
 namespace picollm {

@@ -1,7 +1,7 @@
 //===- SafeTensors.cpp - reader of safetensors files ----------------------===//
 
 #include "picollm/Import/SafeTensors.h"
-#include "Json.h"
+#include "picollm/Support/Json.h"
 #include "picollm/Support/Quote.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"

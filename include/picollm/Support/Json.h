@@ -1,7 +1,7 @@
-//===- Json.h - the JSON files of a model folder ----------------*- C++ -*-===//
+//===- Json.h - JSON that nobody vouches for --------------------*- C++ -*-===//
 
-#ifndef PICOLLM_LIB_IMPORT_JSON_H
-#define PICOLLM_LIB_IMPORT_JSON_H
+#ifndef PICOLLM_SUPPORT_JSON_H
+#define PICOLLM_SUPPORT_JSON_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -69,4 +69,4 @@ private:
 
 } // namespace picollm
 
-#endif // PICOLLM_LIB_IMPORT_JSON_H
+#endif // PICOLLM_SUPPORT_JSON_H

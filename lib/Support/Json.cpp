@@ -1,6 +1,6 @@
-//===- Json.cpp - the JSON files of a model folder ------------------------===//
+//===- Json.cpp - JSON that nobody vouches for ----------------------------===//
 
-#include "Json.h"
+#include "picollm/Support/Json.h"
 #include "picollm/Support/Quote.h"
 #include <cmath>
 #include <vector>
