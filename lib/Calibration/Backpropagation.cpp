@@ -1,6 +1,7 @@
 //===- Backpropagation.cpp - a model backwards, part by part --------------===//
 
 #include "picollm/Calibration/Backpropagation.h"
+#include "FiniteActivations.h"
 #include "Products.h"
 #include "Spill.h"
 #include "llvm/ADT/SetVector.h"
@@ -59,6 +60,14 @@ Evaluation Backpropagation::start(const Span &span) const {
   return evaluation;
 }
 
+/// For messages.
+std::string Backpropagation::describeInput(const Part &part) const {
+  for (mlir::Operation *op : opsOf(part))
+    if (llvm::StringRef weight = weightOfProduct(op); !weight.empty())
+      return ("the activation before '" + weight + "'").str();
+  return "an activation";
+}
+
 /// Fills inputs[part] from inputs[part - 1], or for the first from the tokens.
 Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
                                  BackpropagationVisitor &visitor) {
@@ -73,7 +82,8 @@ Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
   if (before)
     if (Error error = inputs[index - 1]->rewind())
       return error;
-  for (const std::vector<int32_t> &text : texts) {
+  const std::string what = describeInput(allParts[index]);
+  for (auto [number, text] : llvm::enumerate(texts)) {
     Span span;
     span.rows = text.size();
     Evaluation evaluation = start(span);
@@ -83,6 +93,9 @@ Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
               inputs[index - 1]->read(before->input, span.rows, evaluation))
         return error;
     if (Error error = model->evaluate(first, end, evaluation))
+      return error;
+    if (Error error = checkFinite(evaluation.matrix(allParts[index].input),
+                                  number, 0, what))
       return error;
     if (Error error = (*spill)->write(allParts[index].input, evaluation))
       return error;
@@ -145,6 +158,8 @@ Error Backpropagation::backwardFromLogits(size_t text, const Matrix &input,
       return error;
     Gradients gradients;
     Matrix d = evaluation.matrix(logits);
+    if (Error error = checkFinite(d, text, first, "a logit"))
+      return error;
     if (Error error = visitor.differentiateLoss(text, first, d))
       return error;
     gradients.add(logits, std::move(d));

@@ -1,6 +1,7 @@
 //===- LayerwiseCalibration.cpp - statistics layer by layer ---------------===//
 
 #include "picollm/Calibration/LayerwiseCalibration.h"
+#include "FiniteActivations.h"
 #include "Products.h"
 #include "Spill.h"
 #include "picollm/Support/Progress.h"
@@ -134,11 +135,14 @@ LayerwiseCalibration::measure(size_t stage, Spill &current, Spill *floats) {
     if (Error error = floats->rewind())
       return std::move(error);
   }
-  for (const std::vector<int32_t> &text : texts) {
+  const std::string what = "the input of '" + input.weights.front() + "'";
+  for (auto [number, text] : llvm::enumerate(texts)) {
     Evaluation evaluation = model.startEvaluation({});
     if (Error error = current.read(alive[stage], text.size(), evaluation))
       return std::move(error);
     const Matrix &x = evaluation.matrix(input.value);
+    if (Error error = checkFinite(x, number, 0, what))
+      return std::move(error);
     moment.add(x);
     if (!floats)
       continue;

@@ -77,6 +77,7 @@ private:
   OpRange opsOf(const Part &part) const {
     return model->operations().slice(part.first, part.end - part.first);
   }
+  std::string describeInput(const Part &part) const;
   llvm::Error forwardTo(size_t part, const TokenSequences &texts,
                         BackpropagationVisitor &visitor);
   llvm::Error backward(size_t part, const TokenSequences &texts, Spill *from,

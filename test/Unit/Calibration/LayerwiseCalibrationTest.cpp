@@ -4,6 +4,7 @@
 #include "../Reference/TinyModel.h"
 #include "PicoLLM/Model/Model.h"
 #include "picollm/Support/Parallel.h"
+#include <limits>
 #include <random>
 
 using namespace picollm;
@@ -244,4 +245,30 @@ TEST(LayerwiseCalibration, KnowsNoDriftWithoutAModelBeside) {
   auto model = tiny.interpreter();
   LayerwiseCalibration calibration(*model, texts);
   EXPECT_EQ(calibration.drift(), nullptr);
+}
+
+TEST(LayerwiseCalibration, NamesTheTextAndTokenWithoutFiniteActivations) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  auto weight = expectValue(model->weights().get("blk.0.attn_norm.weight"));
+  for (float bad : {std::numeric_limits<float>::quiet_NaN(),
+                    std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values = weight->data;
+    values[3] = bad;
+    ASSERT_FALSE(
+        model->weights().replace("blk.0.attn_norm.weight", std::move(values)));
+    expectPart(errorOf(collectMoments(*model, texts)),
+               "calibration text 1, token 1: the input of "
+               "'blk.0.attn_q.weight' is NaN or infinite");
+    model->weights().restore("blk.0.attn_norm.weight");
+  }
+}
+
+TEST(LayerwiseCalibration, TakesATextOfOneToken) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  MomentMap moments = expectValue(collectMoments(*model, {{7}}));
+  EXPECT_EQ(moments.size(), 2u * 7 + 1);
+  for (auto &entry : moments)
+    EXPECT_EQ(entry.second->tokens, 1);
 }
