@@ -41,44 +41,70 @@ private:
 } // namespace
 
 Distillation::Distillation(ReferenceModel &teacher, Backpropagation pass,
-                           TokenSequences texts)
-    : teacher(teacher), pass(std::move(pass)), texts(std::move(texts)) {}
+                           CalibrationSet set)
+    : teacher(teacher), pass(std::move(pass)), set(std::move(set)) {}
 
 Distillation::~Distillation() = default;
 
 Expected<std::unique_ptr<Distillation>>
-Distillation::create(ReferenceModel &teacher, TokenSequences texts) {
-  for (const std::vector<int32_t> &text : texts)
+Distillation::create(ReferenceModel &teacher, const CalibrationSet &all) {
+  CalibrationSet set = all.counting();
+  if (set.size() == 0)
+    return llvm::createStringError(
+        "no prediction in the texts of tuning counts; give texts, or items "
+        "with answers");
+  for (const std::vector<int32_t> &text : set.texts)
     if (Error error = teacher.checkTokens(text))
       return std::move(error);
   Expected<Backpropagation> pass = Backpropagation::create(teacher);
   if (!pass)
     return pass.takeError();
   std::unique_ptr<Distillation> result(
-      new Distillation(teacher, std::move(*pass), std::move(texts)));
+      new Distillation(teacher, std::move(*pass), std::move(set)));
   TeacherPass visitor(teacher, result->pass.parts());
-  auto heads = result->pass.runToHead(result->texts, visitor);
+  auto heads = result->pass.runToHead(result->set.texts, visitor);
   if (!heads)
     return heads.takeError();
   result->heads = std::move(*heads);
   return result;
 }
 
-Expected<llvm::ArrayRef<int32_t>> Distillation::nextText() {
-  if (next == texts.size()) {
+/// Of the text `next`.
+Expected<Matrix> Distillation::nextInput() {
+  Span span;
+  span.rows = set.texts[next].size();
+  Evaluation evaluation = pass.start(span);
+  if (Error error = heads->read(pass.headInput(), span.rows, evaluation))
+    return std::move(error);
+  return std::move(evaluation.matrix(pass.headInput()));
+}
+
+Expected<TokenSequences> Distillation::nextTexts() {
+  if (next == set.size()) {
     next = 0;
     if (Error error = heads->rewind())
       return std::move(error);
   }
-  const std::vector<int32_t> &text = texts[next++];
-  Span span;
-  span.rows = rows = text.size();
-  Evaluation evaluation = pass.start(span);
-  if (Error error = heads->read(pass.headInput(), rows, evaluation))
-    return std::move(error);
-  input = std::move(evaluation.matrix(pass.headInput()));
+  first = next;
+  counted = 0;
   sum = 0;
-  return text;
+  inputs.clear();
+  TokenSequences texts;
+  int64_t tokens = 0;
+  auto joins = [&] {
+    return next < set.size() && set.hasPrompt(first) && set.hasPrompt(next) &&
+           tokens + int64_t(set.texts[next].size()) <= calibrationTokens;
+  };
+  do {
+    Expected<Matrix> input = nextInput();
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+    texts.push_back(set.texts[next]);
+    tokens += texts.back().size();
+    counted += set.counted(next++).count();
+  } while (joins());
+  return texts;
 }
 
 /// In place: log of the softmax.
@@ -92,7 +118,9 @@ static void logSoftmax(float *row, int64_t count) {
     row[i] -= shift;
 }
 
-Error Distillation::differentiate(int64_t firstRow, Matrix &logits) {
+Error Distillation::differentiate(size_t text, int64_t firstRow,
+                                  Matrix &logits) {
+  const Matrix &input = inputs[text];
   Span span;
   span.rows = logits.rows;
   span.position = firstRow;
@@ -104,9 +132,14 @@ Error Distillation::differentiate(int64_t firstRow, Matrix &logits) {
     return error;
   Matrix &target = evaluation.matrix(teacher.operations().back()->getResult(0));
   std::vector<double> divergences(logits.rows);
-  const float share = 1.0f / float(rows);
+  const float share = 1.0f / float(counted);
+  const CalibrationSet::Rows rows = set.counted(first + text);
   parallelFor(logits.rows, [&](int64_t t) {
     float *p = target.row(t), *q = logits.row(t);
+    if (!rows.contains(firstRow + t)) {
+      std::fill_n(q, logits.columns, 0.0f);
+      return;
+    }
     logSoftmax(p, logits.columns);
     logSoftmax(q, logits.columns);
     for (int64_t i = 0; i < logits.columns; ++i) {

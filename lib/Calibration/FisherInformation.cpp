@@ -20,9 +20,9 @@ namespace {
 
 class FisherPass : public BackpropagationVisitor {
 public:
-  FisherPass(ReferenceModel &model, const TokenSequences &texts,
+  FisherPass(ReferenceModel &model, const CalibrationSet &set,
              MomentFile *moments, uint64_t seed)
-      : model(model), texts(texts), moments(moments), seed(seed) {}
+      : model(model), set(set.counting()), moments(moments), seed(seed) {}
 
   Expected<FisherInformation> run();
 
@@ -38,7 +38,7 @@ private:
   Error countTokens();
 
   ReferenceModel &model;
-  const TokenSequences &texts;
+  CalibrationSet set;
   MomentFile *moments; ///< may be null
   uint64_t seed;
   int64_t tokens = 0;
@@ -84,12 +84,18 @@ static int32_t drawFromSoftmax(float *row, int64_t count, double random) {
   return drawn < 0 ? int32_t(count - 1) : drawn;
 }
 
-/// In place: dL/d(logits) = p - [i is the drawn token]. The second moment of
-/// that over all drawings is p (1 - p), which needs none.
+/// In place: dL/d(logits) = p - [i is the drawn token], 0 in rows that do not
+/// count. The second moment of that over all drawings is p (1 - p), which needs
+/// none.
 Error FisherPass::differentiateLoss(size_t text, int64_t firstRow,
                                     Matrix &logits) {
   int32_t *drawn = result.drawn[text].data() + firstRow;
+  const CalibrationSet::Rows counted = set.counted(text);
   parallelFor(logits.rows, [&](int64_t t) {
+    if (!counted.contains(firstRow + t)) {
+      std::fill_n(logits.row(t), logits.columns, 0.0f);
+      return;
+    }
     drawn[t] = drawFromSoftmax(logits.row(t), logits.columns,
                                uniform(seed, text, firstRow + t));
   });
@@ -104,7 +110,8 @@ Error FisherPass::differentiateLoss(size_t text, int64_t firstRow,
         sums[i] += double(logits.row(t)[i]) * (1 - logits.row(t)[i]);
   });
   for (int64_t t = 0; t < logits.rows; ++t)
-    logits.row(t)[drawn[t]] -= 1;
+    if (drawn[t] != FisherInformation::notDrawn)
+      logits.row(t)[drawn[t]] -= 1;
   return Error::success();
 }
 
@@ -136,14 +143,18 @@ Error FisherPass::leavePart(OpRange ops) {
 
 Error FisherPass::countTokens() {
   result.tokenCounts.resize(model.vocabulary());
-  for (const std::vector<int32_t> &text : texts) {
+  for (const std::vector<int32_t> &text : set.texts) {
     if (Error error = model.checkTokens(text))
       return error;
     for (int32_t token : text)
       ++result.tokenCounts[token];
-    tokens += text.size();
-    result.drawn.emplace_back(text.size());
+    result.drawn.emplace_back(text.size(), FisherInformation::notDrawn);
   }
+  tokens = set.tokens();
+  if (tokens == 0)
+    return llvm::createStringError(
+        "no prediction in the calibration texts counts; give texts, or items "
+        "with answers");
   return Error::success();
 }
 
@@ -158,7 +169,7 @@ Expected<FisherInformation> FisherPass::run() {
   result.embedding = SecondMoment(columns.getDimSize(1));
   partsLeft = pass->parts();
   progress = std::make_unique<Progress>("Fisher", 3 * partsLeft, "steps");
-  if (Error error = pass->run(texts, *this))
+  if (Error error = pass->run(set.texts, *this))
     return std::move(error);
   progress.reset();
   for (auto &entry : squares) {
@@ -179,7 +190,7 @@ Expected<FisherInformation> FisherPass::run() {
 
 Expected<FisherInformation>
 picollm::collectFisherInformation(ReferenceModel &model,
-                                  const TokenSequences &texts,
+                                  const CalibrationSet &set,
                                   MomentFile *moments, uint64_t seed) {
-  return FisherPass(model, texts, moments, seed).run();
+  return FisherPass(model, set, moments, seed).run();
 }

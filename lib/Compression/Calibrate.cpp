@@ -104,7 +104,7 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
     if (stack.readers.empty())
       if (llvm::Error error = measureEmbedding(stack, nullptr))
         return error;
-  LayerwiseCalibration calibration(**reference, std::move(*texts));
+  LayerwiseCalibration calibration(**reference, std::move(texts->texts));
   llvm::Error error = calibration.run(
       "calibrate",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {

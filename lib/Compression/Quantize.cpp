@@ -3,6 +3,7 @@
 #include "picollm/Quantization/Quantize.h"
 #include "StackWeights.h"
 #include "mlir/IR/Builders.h"
+#include "picollm/Calibration/LayerwiseCalibration.h"
 #include "picollm/Calibration/MomentFile.h"
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Compression/LossFile.h"
@@ -219,7 +220,8 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   auto floats = ReferenceModel::create(module, reader);
   if (!floats)
     return floats.takeError();
-  LayerwiseCalibration calibration(**model, std::move(*texts), floats->get());
+  LayerwiseCalibration calibration(**model, std::move(texts->texts),
+                                   floats->get());
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {

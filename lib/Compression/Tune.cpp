@@ -28,9 +28,9 @@ public:
   llvm::Error tune(double minutes, int64_t steps, double rate);
 
 private:
-  llvm::Error differentiateLoss(size_t, int64_t firstRow,
+  llvm::Error differentiateLoss(size_t text, int64_t firstRow,
                                 Matrix &logits) override {
-    return distillation.differentiate(firstRow, logits);
+    return distillation.differentiate(text, firstRow, logits);
   }
 
   Distillation &distillation;
@@ -51,7 +51,7 @@ struct Tune : picollm::impl::TuneBase<Tune> {
 
 } // namespace
 
-/// Of the last texts, as each alone differs much from others.
+/// Of the last steps, as each alone differs much from others.
 static std::string describeMean(llvm::ArrayRef<double> divergences) {
   divergences = divergences.take_back(8);
   double sum = std::accumulate(divergences.begin(), divergences.end(), 0.0);
@@ -68,10 +68,10 @@ llvm::Error DistilledModel::tune(double minutes, int64_t steps, double rate) {
   std::unique_ptr<Progress> progress;
   std::vector<double> divergences; ///< a step each
   for (int64_t step = 1; step == 1 || step <= steps; ++step) {
-    auto text = distillation.nextText();
-    if (!text)
-      return text.takeError();
-    if (llvm::Error error = run(*text))
+    auto texts = distillation.nextTexts();
+    if (!texts)
+      return texts.takeError();
+    if (llvm::Error error = run(std::move(*texts)))
       return error;
     if (step == 1) {
       std::chrono::duration<double> seconds = Clock::now() - start;
@@ -99,7 +99,7 @@ llvm::Error Tune::tune(mlir::ModuleOp module) {
   auto student = ReferenceModel::create(module, reader);
   if (!student)
     return student.takeError();
-  auto distillation = Distillation::create(**teacher, std::move(*texts));
+  auto distillation = Distillation::create(**teacher, *texts);
   if (!distillation)
     return distillation.takeError();
   DistilledModel model(**distillation);

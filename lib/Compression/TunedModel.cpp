@@ -159,7 +159,7 @@ void TunedModel::visitNorm(mlir::Operation *op, llvm::ArrayRef<float> weight) {
         double(weight[i]) * norm.weight->data[i] * norm.factors[i];
 }
 
-void TunedModel::visitEmbedding(size_t, const Matrix &x, const Matrix &d) {
+void TunedModel::visitEmbedding(size_t text, const Matrix &x, const Matrix &d) {
   auto embedding =
       llvm::find_if(student->operations(), llvm::IsaPred<model::EmbeddingOp>);
   if (embedding == student->operations().end())
@@ -168,20 +168,20 @@ void TunedModel::visitEmbedding(size_t, const Matrix &x, const Matrix &d) {
   TunedMatrix &matrix = matrices[rows.matrix];
   for (int64_t t = 0; t < x.rows; ++t)
     for (int64_t j = 0; j < x.columns; ++j)
-      matrix.rows.gradient[rows.first + text[t]] +=
+      matrix.rows.gradient[rows.first + texts[text][t]] +=
           double(x.row(t)[j]) * d.row(t)[j];
   addProducts(x, d, matrix.columns.gradient.data());
 }
 
-llvm::Error TunedModel::run(llvm::ArrayRef<int32_t> newText) {
-  text = newText;
+llvm::Error TunedModel::run(TokenSequences newTexts) {
+  texts = std::move(newTexts);
   for (auto &[name, norm] : norms)
     if (llvm::Error error = student->weights().replace(name, norm.values()))
       return error;
   auto pass = Backpropagation::create(*student);
   if (!pass)
     return pass.takeError();
-  return pass->run({text.vec()}, *this);
+  return pass->run(texts, *this);
 }
 
 void TunedModel::descend(int64_t step, double rate) {

@@ -39,8 +39,8 @@ public:
   /// is not quantised or a norm cannot be read.
   llvm::Error open(mlir::ModuleOp module, ReferenceModel &student);
 
-  /// Forwards and backwards over one text.
-  llvm::Error run(llvm::ArrayRef<int32_t> text);
+  /// Forwards and backwards over the texts of one step.
+  llvm::Error run(TokenSequences texts);
 
   /// One step of all factors along what run() has summed up.
   void descend(int64_t step, double rate);
@@ -76,7 +76,7 @@ private:
   ReferenceModel *student = nullptr;
   std::unique_ptr<llvm::MemoryBuffer> codes;
   llvm::StringMap<Rows> weights;
-  llvm::ArrayRef<int32_t> text; ///< of run()
+  TokenSequences texts; ///< of run()
 };
 
 } // namespace picollm

@@ -12,35 +12,40 @@ namespace picollm {
 /// teacher, predicts to what another predicts.
 class Distillation {
 public:
-  /// Runs the teacher, which must outlive this, over `texts`. What its head
-  /// reads lies on disk from then on. Fails where a token is outside the
-  /// vocabulary.
+  /// Runs the teacher, which must outlive this, over those texts of which some
+  /// prediction counts. What its head reads lies on disk from then on. Fails
+  /// where there is no such text or a token is outside the vocabulary.
   static llvm::Expected<std::unique_ptr<Distillation>>
-  create(ReferenceModel &teacher, TokenSequences texts);
+  create(ReferenceModel &teacher, const CalibrationSet &set);
   ~Distillation();
 
-  /// Goes to the next text, after the last to the first, and returns it.
-  llvm::Expected<llvm::ArrayRef<int32_t>> nextText();
+  /// Goes on to the texts of the next step, after the last to the first, and
+  /// returns them: one text, or, of those with prompts, which are short, as
+  /// many as have at most calibrationTokens tokens together.
+  llvm::Expected<TokenSequences> nextTexts();
 
   /// In place: from the student's logits of tokens firstRow, firstRow + 1 .. of
-  /// the current text to the gradient of the mean divergence per token of that
-  /// text.
-  llvm::Error differentiate(int64_t firstRow, Matrix &logits);
+  /// a text of the current step to the gradient of the mean divergence per
+  /// prediction that counts in the texts of that step.
+  llvm::Error differentiate(size_t text, int64_t firstRow, Matrix &logits);
 
-  /// Nats per token of the current text, of all rows that were differentiated.
+  /// Nats per prediction that counts, of all rows of the current step that were
+  /// differentiated.
   double divergence() const { return sum; }
 
 private:
   Distillation(ReferenceModel &teacher, Backpropagation pass,
-               TokenSequences texts);
+               CalibrationSet set);
+  llvm::Expected<Matrix> nextInput();
 
   ReferenceModel &teacher;
   Backpropagation pass;
-  TokenSequences texts;
+  CalibrationSet set;           ///< all of it counts
   std::unique_ptr<Spill> heads; ///< what the teacher's head reads
   size_t next = 0;              ///< text
-  int64_t rows = 0;             ///< of the current text
-  Matrix input;                 ///< of the head, current text
+  size_t first = 0;             ///< text of the current step
+  int64_t counted = 0;          ///< predictions of the current step
+  std::vector<Matrix> inputs;   ///< of the head, current step
   double sum = 0;
 };
 

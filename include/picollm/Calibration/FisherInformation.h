@@ -9,11 +9,11 @@
 namespace picollm {
 
 /// Fisher information of a model's activations: L is the negative
-/// log-likelihood, in nats and summed over a text, of next tokens drawn from
-/// the model's own predictions. To second order E[(d . dL/dy)^2] / 2 is then
-/// the Kullback-Leibler divergence that a change d of y causes (Martens, "New
-/// insights and perspectives on the natural gradient method", 2014, section
-/// 5).
+/// log-likelihood, in nats and summed over the predictions of a text that
+/// count, of next tokens drawn from the model's own predictions. To second
+/// order E[(d . dL/dy)^2] / 2 is then the Kullback-Leibler divergence that a
+/// change d of y causes (Martens, "New insights and perspectives on the natural
+/// gradient method", 2014, section 5).
 struct FisherInformation {
   /// By weight: f_i = E[(dL/dy_i)^2] per token, of each row i of a linear or
   /// logits op.
@@ -22,17 +22,20 @@ struct FisherInformation {
   SecondMoment embedding;
   /// How often each token of the vocabulary was looked up.
   std::vector<int64_t> tokenCounts;
-  /// The next token that was drawn for each token of each text.
+  /// The next token that was drawn for each token of each text, or notDrawn
+  /// where the prediction does not count.
   TokenSequences drawn;
+  static constexpr int32_t notDrawn = -1;
 };
 
 /// Runs forwards and then backwards, a part between two residual sums at a
 /// time, so that memory holds the activations of one text in one part and the
-/// weights of that part. `seed` decides the drawn tokens. Equal for every
+/// weights of that part. Texts of which nothing counts are left out; it fails
+/// where none is left. `seed` decides the drawn tokens. Equal for every
 /// number of threads. `moments`, if any, gets E[g g^T] with g = dL/dy of every
 /// linear op, by weight.
 llvm::Expected<FisherInformation>
-collectFisherInformation(ReferenceModel &model, const TokenSequences &texts,
+collectFisherInformation(ReferenceModel &model, const CalibrationSet &set,
                          MomentFile *moments = nullptr, uint64_t seed = 1);
 
 } // namespace picollm

@@ -3,15 +3,13 @@
 #ifndef PICOLLM_CALIBRATION_LAYERWISECALIBRATION_H
 #define PICOLLM_CALIBRATION_LAYERWISECALIBRATION_H
 
+#include "picollm/Calibration/CalibrationSet.h"
 #include "picollm/Calibration/SecondMoment.h"
 #include "picollm/Reference/ReferenceModel.h"
 
 namespace picollm {
 
 class Spill;
-
-/// Tokens of the calibration texts. No text is empty.
-using TokenSequences = std::vector<std::vector<int32_t>>;
 
 /// An activation that one or more linear (or logits) ops of the model read.
 struct LinearInput {

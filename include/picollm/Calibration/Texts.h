@@ -3,12 +3,13 @@
 #ifndef PICOLLM_CALIBRATION_TEXTS_H
 #define PICOLLM_CALIBRATION_TEXTS_H
 
-#include "picollm/Calibration/LayerwiseCalibration.h"
+#include "picollm/Calibration/CalibrationSet.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
 
 namespace picollm {
-
-/// Tokens of a calibration sequence at most.
-inline constexpr int64_t calibrationTokens = 1024;
 
 /// The ids of a text, with the begin token if the model wants one.
 using Tokenize = llvm::function_ref<llvm::Expected<std::vector<int32_t>>(

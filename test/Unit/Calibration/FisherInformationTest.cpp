@@ -12,10 +12,25 @@ using namespace picollm;
 
 static const TokenSequences texts{{3, 17, 0, 39, 8, 8, 21}, {5, 6}, {1, 2, 3}};
 
-/// dL/d(logits) in the place of the logits: L = -log p(tokens[t]) summed.
+/// The same tokens, predictions of answers alone counting, and a text of which
+/// nothing does.
+static CalibrationSet items() {
+  CalibrationSet set;
+  set.add(texts[0], 4);
+  set.add(texts[1], 2);
+  set.add(texts[2], 1);
+  return set;
+}
+
+/// dL/d(logits) in the place of the logits: L = -log p(tokens[t]) summed, over
+/// those tokens that were drawn.
 static void toGradient(Matrix &logits, llvm::ArrayRef<int32_t> tokens) {
   for (int64_t t = 0; t < logits.rows; ++t) {
     float *row = logits.row(t);
+    if (tokens[t] == FisherInformation::notDrawn) {
+      std::fill_n(row, logits.columns, 0.0f);
+      continue;
+    }
     double sum = 0;
     for (int64_t i = 0; i < logits.columns; ++i)
       sum += std::exp(double(row[i]));
@@ -65,53 +80,114 @@ static Gradients differentiateWhole(ReferenceModel &model,
   return gradients;
 }
 
+/// `set`: all of it counts.
+static void expectThatOfWholeRuns(const CalibrationSet &set, bool tied) {
+  const TokenSequences &texts = set.texts;
+  TinyLlama shape;
+  shape.tied = tied;
+  TinyModel tiny(shape);
+  auto model = tiny.interpreter();
+  auto fisher = expectValue(collectFisherInformation(*model, set));
+  EXPECT_EQ(fisher.outputs.size(), 2u * 7 + 1);
+  EXPECT_EQ(fisher.tokenCounts[8], 2);
+  EXPECT_EQ(fisher.tokenCounts[4], 0);
+
+  llvm::StringMap<std::vector<double>> expected;
+  mlir::Value embedding = model->operations().front()->getResult(0);
+  SecondMoment moment(fisher.embedding.columns);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Span span;
+    span.rows = texts[i].size();
+    Evaluation evaluation = model->startEvaluation(span);
+    auto hook = [&](mlir::Operation *op, const Matrix &d) {
+      if (llvm::isa<model::LogitsOp>(op))
+        return;
+      auto &sums = expected[op->getAttrOfType<mlir::FlatSymbolRefAttr>("weight")
+                                .getValue()];
+      sums.resize(d.columns);
+      for (size_t j = 0; j < d.data.size(); ++j)
+        sums[j % d.columns] += double(d.data[j]) * d.data[j] / set.tokens();
+    };
+    ASSERT_EQ(fisher.drawn[i].size(), texts[i].size());
+    moment.add(differentiateWhole(*model, texts[i], fisher.drawn[i], hook,
+                                  evaluation, embedding)
+                   .take(embedding));
+  }
+  moment.finish();
+  for (auto &entry : expected) {
+    SCOPED_TRACE(entry.first().str());
+    const std::vector<float> &f = fisher.outputs[entry.first()];
+    ASSERT_EQ(f.size(), entry.second.size());
+    double largest =
+        *std::max_element(entry.second.begin(), entry.second.end());
+    EXPECT_GT(largest, 0);
+    for (size_t i = 0; i < f.size(); ++i)
+      ASSERT_NEAR(f[i], entry.second[i], 1e-4 * largest);
+  }
+  for (size_t i = 0; i < moment.values.size(); ++i)
+    ASSERT_NEAR(fisher.embedding.values[i], moment.values[i],
+                1e-4 * std::fabs(moment.values[0]) + 1e-6);
+}
+
 TEST(FisherInformation, EqualsThatOfWholeRunsBackwards) {
   for (bool tied : {true, false}) {
-    TinyLlama shape;
-    shape.tied = tied;
-    TinyModel tiny(shape);
-    auto model = tiny.interpreter();
-    auto fisher = expectValue(collectFisherInformation(*model, texts));
-    EXPECT_EQ(fisher.outputs.size(), 2u * 7 + 1);
-    EXPECT_EQ(fisher.tokenCounts[8], 2);
-    EXPECT_EQ(fisher.tokenCounts[4], 0);
+    expectThatOfWholeRuns(texts, tied);
+    expectThatOfWholeRuns(items().counting(), tied);
+  }
+}
 
-    llvm::StringMap<std::vector<double>> expected;
-    mlir::Value embedding = model->operations().front()->getResult(0);
-    SecondMoment moment(fisher.embedding.columns);
-    for (size_t i = 0; i < texts.size(); ++i) {
-      Span span;
-      span.rows = texts[i].size();
-      Evaluation evaluation = model->startEvaluation(span);
-      auto hook = [&](mlir::Operation *op, const Matrix &d) {
-        if (llvm::isa<model::LogitsOp>(op))
-          return;
-        auto &sums =
-            expected[op->getAttrOfType<mlir::FlatSymbolRefAttr>("weight")
-                         .getValue()];
-        sums.resize(d.columns);
-        for (size_t j = 0; j < d.data.size(); ++j)
-          sums[j % d.columns] += double(d.data[j]) * d.data[j] / 12;
-      };
-      ASSERT_EQ(fisher.drawn[i].size(), texts[i].size());
-      moment.add(differentiateWhole(*model, texts[i], fisher.drawn[i], hook,
-                                    evaluation, embedding)
-                     .take(embedding));
-    }
-    moment.finish();
-    for (auto &entry : expected) {
-      SCOPED_TRACE(entry.first().str());
-      const std::vector<float> &f = fisher.outputs[entry.first()];
-      ASSERT_EQ(f.size(), entry.second.size());
-      double largest =
-          *std::max_element(entry.second.begin(), entry.second.end());
-      EXPECT_GT(largest, 0);
-      for (size_t i = 0; i < f.size(); ++i)
-        ASSERT_NEAR(f[i], entry.second[i], 1e-4 * largest);
-    }
-    for (size_t i = 0; i < moment.values.size(); ++i)
-      ASSERT_NEAR(fisher.embedding.values[i], moment.values[i],
-                  1e-4 * std::fabs(moment.values[0]) + 1e-6);
+TEST(FisherInformation, IsThatOfThePredictionsThatCount) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  auto all = expectValue(collectFisherInformation(*model, texts));
+  auto ofItems = expectValue(collectFisherInformation(*model, items()));
+  // Of the second text nothing counts: it is as if it were not there.
+  auto without =
+      expectValue(collectFisherInformation(*model, items().counting()));
+  EXPECT_EQ(ofItems.drawn, without.drawn);
+  EXPECT_EQ(ofItems.tokenCounts[6], 0);
+  ASSERT_EQ(ofItems.drawn.size(), 2u);
+  for (size_t text : {0, 1})
+    for (size_t t = 0; t < ofItems.drawn[text].size(); ++t)
+      EXPECT_EQ(ofItems.drawn[text][t] != FisherInformation::notDrawn,
+                text == 0 ? t >= 3 && t < 6 : t < 2)
+          << text << ' ' << t;
+  for (auto &entry : ofItems.outputs) {
+    EXPECT_EQ(entry.second, without.outputs[entry.first()]);
+    EXPECT_NE(entry.second, all.outputs[entry.first()]);
+  }
+}
+
+TEST(FisherInformation, NeedsAPredictionThatCounts) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  CalibrationSet prompts;
+  prompts.add({5, 6}, 2);
+  expectPart(errorOf(collectFisherInformation(*model, prompts)),
+             "no prediction in the calibration texts counts");
+}
+
+/// Weights so large that activations leave the range of float32.
+TEST(FisherInformation, NamesTheTextAndTokenWithoutFiniteActivations) {
+  TinyLlama shape;
+  shape.range = 1e30f;
+  TinyModel tiny(shape);
+  auto model = tiny.interpreter();
+  expectPart(errorOf(collectFisherInformation(*model, texts)),
+             "calibration text 1, token 1: the activation before "
+             "'blk.0.ffn_gate.weight' is NaN or infinite");
+}
+
+TEST(FisherInformation, OfOneTokenIsFinite) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  auto fisher =
+      expectValue(collectFisherInformation(*model, TokenSequences{{7}}));
+  EXPECT_EQ(fisher.outputs.size(), 2u * 7 + 1);
+  for (auto &entry : fisher.outputs) {
+    SCOPED_TRACE(entry.first().str());
+    for (float f : entry.second)
+      EXPECT_TRUE(std::isfinite(f) && f >= 0);
   }
 }
 

@@ -66,7 +66,7 @@ TEST_F(MomentFileTest, HoldsTheMomentsOfAllOutputs) {
   auto model = tiny.interpreter();
   auto file = expectValue(MomentFile::create(path));
   auto fisher = expectValue(collectFisherInformation(
-      *model, {{3, 17, 0, 39, 8, 8, 21}, {5, 6}}, file.get()));
+      *model, TokenSequences{{3, 17, 0, 39, 8, 8, 21}, {5, 6}}, file.get()));
   for (auto &entry : fisher.outputs) {
     const std::vector<float> &f = entry.second;
     if (entry.first().starts_with("token_embd") ||

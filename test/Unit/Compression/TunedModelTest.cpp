@@ -67,14 +67,14 @@ struct QuantizedTinyModel : TinyModel {
 struct DistilledModel : TunedModel {
   explicit DistilledModel(Distillation &distillation)
       : distillation(distillation) {}
-  llvm::Error differentiateLoss(size_t, int64_t firstRow,
+  llvm::Error differentiateLoss(size_t text, int64_t firstRow,
                                 Matrix &logits) override {
-    return distillation.differentiate(firstRow, logits);
+    return distillation.differentiate(text, firstRow, logits);
   }
 
-  /// Of the next text, with its gradients.
+  /// Of the next step, with its gradients.
   double divergence() {
-    EXPECT_FALSE(run(expectValue(distillation.nextText())));
+    EXPECT_FALSE(run(expectValue(distillation.nextTexts())));
     return distillation.divergence();
   }
 
@@ -95,59 +95,130 @@ struct DistilledModel : TunedModel {
 
 } // namespace
 
-TEST(Distillation, IsTheMeanDivergenceOfEachText) {
-  TinyModel tiny;
-  auto teacher = tiny.interpreter(), student = tiny.interpreter();
-  auto head = llvm::cast<model::LogitsOp>(student->operations().back());
-  auto weight = expectValue(student->weights().get(head.getWeight()));
-  std::vector<float> halved = weight->data;
-  for (float &value : halved)
-    value /= 2;
-  ASSERT_FALSE(student->weights().replace(head.getWeight(), halved));
+namespace {
 
-  auto distillation = expectValue(Distillation::create(*teacher, texts));
+/// A teacher, and a student whose head has half its weights.
+struct Pair : TinyModel {
+  Pair() : teacher(interpreter()), student(interpreter()) {
+    auto head = llvm::cast<model::LogitsOp>(student->operations().back());
+    auto weight = expectValue(student->weights().get(head.getWeight()));
+    std::vector<float> halved = weight->data;
+    for (float &value : halved)
+      value /= 2;
+    EXPECT_FALSE(student->weights().replace(head.getWeight(), halved));
+  }
+
+  /// Summed over rows [first, end) of a text, by definition.
+  double divergence(llvm::ArrayRef<int32_t> text, int64_t first, int64_t end) {
+    Matrix p = expectValue(teacher->logits(text));
+    Matrix q = expectValue(student->logits(text));
+    double result = 0;
+    for (int64_t t = first; t < end; ++t) {
+      double sumP = 0, sumQ = 0;
+      for (int64_t i = 0; i < p.columns; ++i) {
+        sumP += std::exp(double(p.row(t)[i]));
+        sumQ += std::exp(double(q.row(t)[i]));
+      }
+      for (int64_t i = 0; i < p.columns; ++i) {
+        double logP = p.row(t)[i] - std::log(sumP);
+        result += std::exp(logP) * (logP - q.row(t)[i] + std::log(sumQ));
+      }
+    }
+    return result;
+  }
+
+  std::unique_ptr<ReferenceModel> teacher, student;
+};
+
+} // namespace
+
+TEST(Distillation, IsTheMeanDivergenceOfEachText) {
+  Pair pair;
+  auto distillation = expectValue(Distillation::create(*pair.teacher, texts));
   for (int round = 0; round < 2; ++round)
     for (const std::vector<int32_t> &text : texts) {
-      ASSERT_EQ(expectValue(distillation->nextText()),
-                llvm::ArrayRef<int32_t>(text));
-      Matrix p = expectValue(teacher->logits(text));
-      Matrix logits = expectValue(student->logits(text));
-      double expected = 0;
-      for (int64_t t = 0; t < p.rows; ++t) {
-        double sumP = 0, sumQ = 0;
-        for (int64_t i = 0; i < p.columns; ++i) {
-          sumP += std::exp(double(p.row(t)[i]));
-          sumQ += std::exp(double(logits.row(t)[i]));
-        }
-        for (int64_t i = 0; i < p.columns; ++i) {
-          double logP = p.row(t)[i] - std::log(sumP);
-          expected += std::exp(logP) *
-                      (logP - logits.row(t)[i] + std::log(sumQ)) / p.rows;
-        }
-      }
+      ASSERT_EQ(expectValue(distillation->nextTexts()), TokenSequences{text});
+      double expected =
+          pair.divergence(text, 0, text.size()) / double(text.size());
       // In two tiles, as a caller may.
+      Matrix logits = expectValue(pair.student->logits(text));
       Matrix first = rowsOf(logits, 0, 2);
       Matrix rest = rowsOf(logits, 2, logits.rows - 2);
-      ASSERT_FALSE(distillation->differentiate(0, first));
-      ASSERT_FALSE(distillation->differentiate(2, rest));
+      ASSERT_FALSE(distillation->differentiate(0, 0, first));
+      ASSERT_FALSE(distillation->differentiate(0, 2, rest));
       EXPECT_GT(expected, 1e-4);
       EXPECT_NEAR(distillation->divergence(), expected, 1e-5 * expected + 1e-7);
     }
 }
 
+/// Texts with prompts are one step together, and only their answers count.
+TEST(Distillation, OfItemsIsTheMeanOverAnswers) {
+  Pair pair;
+  CalibrationSet items;
+  items.add(texts[0], 4);
+  items.add({1, 2}, 2); // all prompt
+  items.add(texts[1], 1);
+  auto distillation = expectValue(Distillation::create(*pair.teacher, items));
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ(expectValue(distillation->nextTexts()), texts);
+    double expected =
+        (pair.divergence(texts[0], 3, 6) + pair.divergence(texts[1], 0, 3)) / 6;
+    for (size_t text : {0, 1}) {
+      Matrix logits = expectValue(pair.student->logits(texts[text]));
+      ASSERT_FALSE(distillation->differentiate(text, 0, logits));
+      const CalibrationSet::Rows counted = items.counted(text == 0 ? 0 : 2);
+      for (int64_t t = 0; t < logits.rows; ++t) {
+        double size = 0;
+        for (int64_t i = 0; i < logits.columns; ++i)
+          size += std::fabs(logits.row(t)[i]);
+        EXPECT_EQ(size > 0, counted.contains(t)) << text << ' ' << t;
+      }
+    }
+    EXPECT_GT(expected, 1e-4);
+    EXPECT_NEAR(distillation->divergence(), expected, 1e-5 * expected + 1e-7);
+  }
+}
+
+TEST(Distillation, AStepOfItemsHasAtMostSoManyTokens) {
+  TinyModel tiny;
+  auto teacher = tiny.interpreter();
+  CalibrationSet items;
+  const std::vector<int32_t> item(60, 3); // 17 of them fit 1024 tokens
+  for (int i = 0; i < 20; ++i)
+    items.add(item, 59);
+  auto distillation = expectValue(Distillation::create(*teacher, items));
+  EXPECT_EQ(expectValue(distillation->nextTexts()).size(), 17u);
+  EXPECT_EQ(expectValue(distillation->nextTexts()).size(), 3u);
+  EXPECT_EQ(expectValue(distillation->nextTexts()).size(), 17u);
+}
+
+TEST(Distillation, NeedsAPredictionThatCounts) {
+  TinyModel tiny;
+  auto teacher = tiny.interpreter();
+  CalibrationSet prompts;
+  prompts.add({5, 6}, 2);
+  expectPart(errorOf(Distillation::create(*teacher, prompts)),
+             "no prediction in the texts of tuning counts");
+}
+
 TEST(Distillation, RefusesTokensOutsideTheVocabulary) {
   TinyModel tiny;
   auto teacher = tiny.interpreter();
-  expectPart(errorOf(Distillation::create(*teacher, {{1, 99999}})),
-             "token 99999 is outside the vocabulary");
+  expectPart(
+      errorOf(Distillation::create(*teacher, TokenSequences{{1, 99999}})),
+      "token 99999 is outside the vocabulary");
 }
 
 /// Along the gradient of each kind of factor, where rounding hides least.
 TEST(TunedModel, GradientsEqualDifferenceQuotients) {
+  CalibrationSet items;
+  items.add(texts[0], 2);
+  items.add(texts[1], 1);
   for (bool tied : {true, false}) {
     QuantizedTinyModel tiny(tied);
     auto teacher = tiny.interpreter(), student = tiny.interpreter();
-    auto distillation = expectValue(Distillation::create(*teacher, {texts[0]}));
+    auto distillation = expectValue(Distillation::create(
+        *teacher, tied ? items : CalibrationSet(TokenSequences{texts[0]})));
     DistilledModel model(*distillation);
     ASSERT_FALSE(model.open(*tiny.module, *student));
     EXPECT_GT(model.divergence(), 0);
@@ -179,7 +250,8 @@ TEST(TunedModel, GradientsEqualDifferenceQuotients) {
 TEST(TunedModel, WritesWhatItHasTuned) {
   QuantizedTinyModel tiny;
   auto teacher = tiny.interpreter(), student = tiny.interpreter();
-  auto distillation = expectValue(Distillation::create(*teacher, {texts[0]}));
+  auto distillation =
+      expectValue(Distillation::create(*teacher, TokenSequences{texts[0]}));
   DistilledModel model(*distillation);
   ASSERT_FALSE(model.open(*tiny.module, *student));
   const double before = model.divergence();
