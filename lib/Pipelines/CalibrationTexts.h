@@ -3,18 +3,24 @@
 #ifndef PICOLLM_LIB_PIPELINES_CALIBRATIONTEXTS_H
 #define PICOLLM_LIB_PIPELINES_CALIBRATIONTEXTS_H
 
-#include "picollm/Calibration/LayerwiseCalibration.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "picollm/Calibration/CalibrationSet.h"
 #include "picollm/Pipelines/Compile.h"
 
 namespace picollm {
 
-/// Up to `count` of the texts that the options name, or, where they name none,
-/// so many texts that the model writes itself. `tokenizer`: the bytes of its
-/// compiled tables.
-llvm::Expected<TokenSequences> calibrationTexts(const CompileOptions &options,
-                                                mlir::ModuleOp module,
-                                                llvm::StringRef tokenizer,
-                                                int64_t count);
+struct CalibrationSets {
+  CalibrationSet calibration;
+  CalibrationSet tuning; ///< `factor` times as much, as far as there is so much
+};
+
+/// The texts that the options name, or, where they name none, texts that the
+/// model writes itself. For a task, its items instead; texts that are named
+/// beside it come before the items, but nothing counts of them. `tokenizer`:
+/// the bytes of its compiled tables.
+llvm::Expected<CalibrationSets>
+readCalibrationSets(const CompileOptions &options, mlir::ModuleOp module,
+                    llvm::StringRef tokenizer, int64_t factor);
 
 } // namespace picollm
 

@@ -56,17 +56,15 @@ llvm::Error Compilation::writeCalibrationTokens() {
       options.compileTo == Stage::Import)
     return llvm::Error::success();
   return measures.run("texts", [&](TimingScope &) -> llvm::Error {
-    const int64_t count = options.calibrationTexts;
-    auto texts = calibrationTexts(options, *module, tokenizer,
-                                  isTuned() ? tuningTexts * count : count);
-    if (!texts)
-      return texts.takeError();
+    auto sets = readCalibrationSets(options, *module, tokenizer,
+                                    isTuned() ? tuningTexts : 1);
+    if (!sets)
+      return sets.takeError();
     if (isTuned())
-      if (llvm::Error error = writeTokenFile(passOptions.tune.tokens, *texts))
+      if (llvm::Error error =
+              writeTokenFile(passOptions.tune.tokens, sets->tuning))
         return error;
-    if (int64_t(texts->size()) > count)
-      texts->resize(count);
-    return writeTokenFile(passOptions.calibrate.tokens, *texts);
+    return writeTokenFile(passOptions.calibrate.tokens, sets->calibration);
   });
 }
 

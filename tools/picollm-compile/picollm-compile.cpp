@@ -12,6 +12,7 @@
 #include "picollm/Support/Signals.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
@@ -59,9 +60,20 @@ static cl::opt<std::string> calibration(
              "writes its own"),
     cl::value_desc("DIR|FILE"), cl::cat(category));
 static cl::opt<unsigned> calibrationTexts(
-    "calibration-texts", cl::init(12),
-    cl::desc("Texts to take, of at most 1024 tokens each; default 12"),
+    "calibration-texts",
+    cl::desc("Texts to take, of at most 1024 tokens each, or items of a task "
+             "without --calibration; default 12, and as many items as have as "
+             "many tokens"),
     cl::value_desc("N"), cl::cat(category));
+static constexpr const char *textTask = "perplexity";
+static cl::opt<std::string> task(
+    "task", cl::init(textTask),
+    cl::desc("What errors are judged by: perplexity (default), every "
+             "prediction in a text, or a file of items, {\"prompt\": \"...\", "
+             "\"answer\": \"...\"} on each line: only predictions of the "
+             "answers. With --calibration too, the inputs of layers are taken "
+             "from both"),
+    cl::value_desc("perplexity|FILE.jsonl"), cl::cat(category));
 static cl::opt<double>
     tune("tune",
          cl::desc("Then tune scales and norms by gradient for so long, on four "
@@ -139,6 +151,7 @@ Examples:
   picollm-compile SmolLM2.gguf --bits=4.5 -o smol     host's CPU, smol/libsmol.so
   picollm-compile SmolLM2.gguf --size=60M -o smol     by size of the weight file
   picollm-compile SmolLM2.gguf --bits=3 --calibration=my-texts -o smol
+  picollm-compile SmolLM2.gguf --bits=3 --task=questions.jsonl -o smol
   picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
   picollm-compile SmolLM2.gguf --bundle -o smol       one file to ship: smol/libsmol.so
@@ -149,9 +162,9 @@ Examples:
 
 /// Options that the stages up to pack read.
 static cl::Option *const compressionOptions[] = {
-    &bits,         &sizeBudget,  &allocation,
-    &scheme,       &calibration, &calibrationTexts,
-    &chatTemplate, &tune,        &tuneSteps};
+    &bits,        &sizeBudget,       &allocation, &scheme,
+    &calibration, &calibrationTexts, &task,       &chatTemplate,
+    &tune,        &tuneSteps};
 
 /// "60M" -> 60000000; negative where it is not a size.
 static int64_t parseSize(StringRef text) {
@@ -171,6 +184,25 @@ static int64_t parseSize(StringRef text) {
 static Error error(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), "%s",
                            message.str().c_str());
+}
+
+static Error fillCalibration(picollm::CompileOptions &options) {
+  if (calibrationTexts.getNumOccurrences() && calibrationTexts == 0)
+    return error("--calibration-texts=0 leaves nothing to calibrate on");
+  if (task.empty())
+    return error("--task= names nothing; expected perplexity or a file of "
+                 "items");
+  options.calibration = calibration;
+  options.calibrationTexts = calibrationTexts;
+  if (task == textTask)
+    return Error::success();
+  if (scheme == "none")
+    return error("--scheme=none keeps 16 bits and takes no --task");
+  if (!sys::fs::exists(task))
+    return error("--task=" + task + ": there is no such file; expected " +
+                 textTask + " or a file of items");
+  options.task = task;
+  return Error::success();
 }
 
 static Error fillTuning(picollm::CompileOptions &options) {
@@ -215,10 +247,8 @@ static Error fillCompression(picollm::CompileOptions &options) {
   options.allocation = allocation;
   options.scheme = scheme;
   options.chatTemplate = chatTemplate;
-  options.calibration = calibration;
-  if (calibrationTexts == 0)
-    return error("--calibration-texts=0 leaves nothing to calibrate on");
-  options.calibrationTexts = calibrationTexts;
+  if (Error problem = fillCalibration(options))
+    return problem;
   return fillTuning(options);
 }
 

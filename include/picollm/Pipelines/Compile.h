@@ -39,7 +39,10 @@ struct CompileOptions {
   std::string scheme = "pico";
   std::string chatTemplate; ///< file to use instead of the model's, or empty
   std::string calibration;  ///< folder or file, or empty
-  int64_t calibrationTexts = 12;
+  /// Texts, or of a task without `calibration` its items; 0: 12 texts, and so
+  /// many items as have as many tokens as 12 texts can have.
+  int64_t calibrationTexts = 0;
+  std::string task;       ///< file of items; empty: the prediction of text
   double tuneMinutes = 0; ///< 0: see tuneSteps
   int64_t tuneSteps = 0;  ///< 0: see tuneMinutes; both 0: no tuning
   std::string target = "host";
