@@ -50,11 +50,13 @@ public:
 
   Error load(llvm::StringRef directory, int64_t context);
   Expected<std::vector<int32_t>> tokenize(llvm::StringRef text) override;
+  int64_t contextLength() const override { return positions; }
   Error run(llvm::ArrayRef<int32_t> tokens, int64_t firstWanted,
             LogitsVisitor visit) override;
 
 private:
   Path path;
+  int64_t positions = 0;
   picollm_model *model = nullptr;
   picollm_session *session = nullptr;
 };
@@ -73,7 +75,8 @@ Error CompiledModel::load(llvm::StringRef directory, int64_t context) {
   if (status != PICOLLM_OK)
     return toError(status, error);
   picollm_session_options options{};
-  options.context_length = context;
+  positions = std::min(context, picollm_model_context(model));
+  options.context_length = positions;
   options.threads = getThreadCount();
   return toError(picollm_session_create(model, &options, &session, &error),
                  error);

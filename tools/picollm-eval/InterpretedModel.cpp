@@ -29,6 +29,7 @@ public:
 
   Error load(llvm::StringRef givenFolder);
   Expected<std::vector<int32_t>> tokenize(llvm::StringRef text) override;
+  int64_t contextLength() const override { return reference->context(); }
   Error run(llvm::ArrayRef<int32_t> tokens, int64_t firstWanted,
             LogitsVisitor visit) override;
 

@@ -23,6 +23,9 @@ public:
   virtual llvm::Expected<std::vector<int32_t>>
   tokenize(llvm::StringRef text) = 0;
 
+  /// Tokens of a sequence at most.
+  virtual int64_t contextLength() const = 0;
+
   /// Runs a sequence from position 0 and visits the logits of
   /// tokens[firstWanted..), in order, in one or more pieces.
   virtual llvm::Error run(llvm::ArrayRef<int32_t> tokens, int64_t firstWanted,
@@ -36,7 +39,7 @@ enum class Path {
 };
 
 /// A folder that picollm-compile wrote, run by the runtime with room for
-/// `context` positions.
+/// `context` positions, or for all of the model's where it has fewer.
 llvm::Expected<std::unique_ptr<LanguageModel>>
 loadCompiledModel(llvm::StringRef directory, Path path, int64_t context);
 

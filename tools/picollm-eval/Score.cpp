@@ -1,6 +1,7 @@
 //===- Score.cpp - how well models predict texts --------------------------===//
 
 #include "Score.h"
+#include "Prediction.h"
 #include "picollm/Calibration/Texts.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
@@ -12,20 +13,6 @@ using llvm::Error;
 using llvm::Expected;
 
 namespace {
-
-/// What one row of logits says.
-struct Prediction {
-  double logSum = 0; ///< log sum exp(logits)
-  int64_t best = 0;  ///< the most probable token
-
-  Prediction(const float *logits, int64_t count) {
-    best = std::max_element(logits, logits + count) - logits;
-    double sum = 0;
-    for (int64_t i = 0; i < count; ++i)
-      sum += std::exp(double(logits[i]) - logits[best]);
-    logSum = std::log(sum) + logits[best];
-  }
-};
 
 /// Sums over the predicted tokens of one text.
 struct TextScore {
@@ -53,18 +40,6 @@ private:
 
 } // namespace
 
-/// sum p_i (log p_i - log q_i), p the reference.
-static double divergence(const float *reference, const Prediction &p,
-                         const float *logits, const Prediction &q,
-                         int64_t count) {
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    double logP = reference[i] - p.logSum;
-    sum += std::exp(logP) * (logP - (logits[i] - q.logSum));
-  }
-  return sum;
-}
-
 Error Scorer::add(llvm::ArrayRef<int32_t> tokens, const Matrix *reference) {
   std::vector<TextScore> ofToken(tokens.size());
   // The logits of the last token predict nothing that is known.
@@ -82,15 +57,13 @@ Error Scorer::add(llvm::ArrayRef<int32_t> tokens, const Matrix *reference) {
       kept->data.insert(kept->data.end(), rows.data.begin(), rows.data.end());
     }
     parallelFor(rows.rows, [&](int64_t i) {
-      const float *logits = rows.row(i);
-      Prediction prediction(logits, count);
+      Prediction prediction(rows.row(i), count);
       TextScore &score = ofToken[first + i];
-      score.loss = prediction.logSum - logits[tokens[first + i + 1]];
+      score.loss = prediction.loss(tokens[first + i + 1]);
       if (!reference)
         return;
-      const float *row = reference->row(first + i - perplexityContext);
-      Prediction expected(row, count);
-      score.divergence = divergence(row, expected, logits, prediction, count);
+      Prediction expected(reference->row(first + i - perplexityContext), count);
+      score.divergence = divergence(expected, prediction);
       score.agreement = expected.best == prediction.best;
     });
     return Error::success();

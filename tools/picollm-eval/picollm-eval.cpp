@@ -1,6 +1,7 @@
 //===- picollm-eval.cpp - how well a model predicts -----------------------===//
 
 #include "Score.h"
+#include "ScoreItems.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/Signals.h"
@@ -31,6 +32,9 @@ static cl::SubCommand
     compareCommand("compare",
                    "Several models in one table: size, perplexity, and how far "
                    "their predictions are from those of the first");
+static cl::SubCommand
+    taskCommand("task", "Negative log-likelihood of answers, and the accuracy "
+                        "where the items have choices");
 static cl::SubCommand logitsCommand("logits",
                                     "Logits of every token of a sequence");
 
@@ -39,47 +43,54 @@ static cl::opt<std::string> modelPath(
     cl::desc(
         "<folder of a compiled model, model file (GGUF, .picollm), Hugging "
         "Face folder or IR of a model>"),
-    cl::sub(perplexityCommand), cl::sub(logitsCommand));
+    cl::sub(perplexityCommand), cl::sub(taskCommand), cl::sub(logitsCommand));
 static cl::list<std::string>
     modelPaths(cl::Positional, cl::OneOrMore,
                cl::desc("<reference> <models: the same as for perplexity>"),
                cl::sub(compareCommand));
 static cl::opt<bool> json("json", cl::desc("Print one JSON object"),
                           cl::sub(perplexityCommand), cl::sub(compareCommand),
-                          cl::sub(logitsCommand));
+                          cl::sub(taskCommand), cl::sub(logitsCommand));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress on stderr"),
                            cl::sub(perplexityCommand), cl::sub(compareCommand),
-                           cl::sub(logitsCommand));
+                           cl::sub(taskCommand), cl::sub(logitsCommand));
 static cl::opt<unsigned> threads("j", cl::desc("Threads (0: one per core)"),
                                  cl::Prefix, cl::init(0),
                                  cl::sub(perplexityCommand),
-                                 cl::sub(compareCommand),
+                                 cl::sub(compareCommand), cl::sub(taskCommand),
                                  cl::sub(logitsCommand));
 static cl::opt<Path> path(
     "path", cl::desc("How a compiled model is fed:"),
     cl::values(clEnumValN(Path::Decode, "decode", "token by token (default)"),
                clEnumValN(Path::Prefill, "prefill", "all at once")),
     cl::init(Path::Decode), cl::sub(perplexityCommand), cl::sub(compareCommand),
-    cl::sub(logitsCommand));
+    cl::sub(taskCommand), cl::sub(logitsCommand));
 static cl::opt<std::string>
     folder("folder", cl::value_desc("DIR"),
            cl::desc("Where the weight file and the tokenizer of an IR file "
                     "are (default: beside it)"),
            cl::sub(perplexityCommand), cl::sub(compareCommand),
-           cl::sub(logitsCommand));
+           cl::sub(taskCommand), cl::sub(logitsCommand));
 static cl::opt<std::string>
     reference("reference", cl::value_desc("MODEL"),
               cl::desc("Say how far the predictions are from those of this "
                        "model too"),
-              cl::sub(perplexityCommand));
+              cl::sub(perplexityCommand), cl::sub(taskCommand));
+static cl::opt<std::string>
+    items("items", cl::Required, cl::value_desc("FILE.jsonl"),
+          cl::desc("Items, {\"prompt\": \"...\", \"answer\": \"...\"} on each "
+                   "line; \"choices\": [\"...\"] and \"answer_index\": N, from "
+                   "0, may follow"),
+          cl::sub(taskCommand));
 static cl::opt<std::string>
     texts("texts", cl::Required, cl::value_desc("DIR"),
           cl::desc("Folder of texts, taken in numeric order"),
           cl::sub(perplexityCommand), cl::sub(compareCommand));
-static cl::opt<unsigned> limit("limit", cl::init(0), cl::value_desc("N"),
-                               cl::desc("At most so many texts (0: all)"),
-                               cl::sub(perplexityCommand),
-                               cl::sub(compareCommand));
+static cl::opt<unsigned>
+    limit("limit", cl::init(0), cl::value_desc("N"),
+          cl::desc("At most so many texts or items (0: all)"),
+          cl::sub(perplexityCommand), cl::sub(compareCommand),
+          cl::sub(taskCommand));
 static cl::list<int> tokenList("tokens", cl::CommaSeparated, cl::OneOrMore,
                                cl::value_desc("1,2,3"), cl::desc("Token ids"),
                                cl::sub(logitsCommand));
@@ -97,18 +108,40 @@ loadModel(const std::string &model, int64_t context) {
   return loadInterpretedModel(model, folder);
 }
 
-static Expected<std::vector<Score>>
-scorePaths(llvm::ArrayRef<std::string> paths, bool compare) {
+/// Several models, and pointers to them.
+struct LoadedModels {
   std::vector<std::unique_ptr<LanguageModel>> models;
   std::vector<LanguageModel *> pointers;
+};
+
+static Expected<LoadedModels> loadModels(llvm::ArrayRef<std::string> paths,
+                                         int64_t context) {
+  LoadedModels loaded;
   for (const std::string &each : paths) {
-    auto model = loadModel(each, perplexityTokens);
+    auto model = loadModel(each, context);
     if (!model)
       return model.takeError();
-    models.push_back(std::move(*model));
-    pointers.push_back(models.back().get());
+    loaded.pointers.push_back(model->get());
+    loaded.models.push_back(std::move(*model));
   }
-  return scoreModels(pointers, texts, limit, compare);
+  return loaded;
+}
+
+static Expected<std::vector<Score>>
+scorePaths(llvm::ArrayRef<std::string> paths, bool compare) {
+  auto loaded = loadModels(paths, perplexityTokens);
+  if (!loaded)
+    return loaded.takeError();
+  return scoreModels(loaded->pointers, texts, limit, compare);
+}
+
+/// The model, behind its reference if one is given.
+static std::vector<std::string> referenceAndModel() {
+  std::vector<std::string> paths;
+  if (!reference.empty())
+    paths.push_back(reference);
+  paths.push_back(modelPath);
+  return paths;
 }
 
 /// Nats by which the mean negative log-likelihood is above that of `reference`.
@@ -116,12 +149,15 @@ static double increase(const Score &score, const Score &reference) {
   return std::log(score.perplexityGeometric / reference.perplexityGeometric);
 }
 
+static void printBeside(double increase, double divergence, double agreement) {
+  llvm::outs() << llvm::format(
+      "beside the reference: %+.4f nats, KL divergence %.4f nats, the same "
+      "most probable token %.2f %%\n",
+      increase, divergence, 100 * agreement);
+}
+
 static Error runPerplexity() {
-  std::vector<std::string> paths;
-  if (!reference.empty())
-    paths.push_back(reference);
-  paths.push_back(modelPath);
-  auto scores = scorePaths(paths, !reference.empty());
+  auto scores = scorePaths(referenceAndModel(), !reference.empty());
   if (!scores)
     return scores.takeError();
   const Score &score = scores->back();
@@ -144,11 +180,50 @@ static Error runPerplexity() {
                << score.texts << " texts, " << score.tokens
                << " predicted tokens\n";
   if (!reference.empty())
-    llvm::outs() << llvm::format(
-        "beside the reference: %+.4f nats, KL divergence %.4f nats, the same "
-        "most probable token %.2f %%\n",
-        increase(score, scores->front()), score.divergence,
-        100 * score.agreement);
+    printBeside(increase(score, scores->front()), score.divergence,
+                score.agreement);
+  return Error::success();
+}
+
+static Error runTask() {
+  auto all = readTaskItems(items);
+  if (!all)
+    return all.takeError();
+  if (limit && all->size() > limit)
+    all->resize(limit);
+  auto loaded = loadModels(referenceAndModel(), calibrationTokens);
+  if (!loaded)
+    return loaded.takeError();
+  auto scores = scoreItems(loaded->pointers, *all, !reference.empty());
+  if (!scores)
+    return scores.takeError();
+  const ItemScore &score = scores->back();
+  const double more = score.answerLoss - scores->front().answerLoss;
+  if (json) {
+    nlohmann::ordered_json object{{"answer_loss", score.answerLoss},
+                                  {"items", score.items},
+                                  {"answer_tokens", score.answerTokens}};
+    if (score.choiceItems) {
+      object["accuracy"] = score.accuracy;
+      object["choice_items"] = score.choiceItems;
+    }
+    if (!reference.empty()) {
+      object["increase"] = more;
+      object["kl_divergence"] = score.divergence;
+      object["top1_agreement"] = score.agreement;
+    }
+    llvm::outs() << object.dump() << '\n';
+    return Error::success();
+  }
+  llvm::outs() << llvm::format("answer loss %.4f nats per token over ",
+                               score.answerLoss)
+               << score.items << " items, " << score.answerTokens
+               << " answer tokens\n";
+  if (score.choiceItems)
+    llvm::outs() << llvm::format("accuracy %.2f %% of ", 100 * score.accuracy)
+                 << score.choiceItems << " items with choices\n";
+  if (!reference.empty())
+    printBeside(more, score.divergence, score.agreement);
   return Error::success();
 }
 
@@ -248,12 +323,14 @@ int main(int argc, char **argv) {
     error = runPerplexity();
   else if (compareCommand)
     error = runCompare();
+  else if (taskCommand)
+    error = runTask();
   else if (logitsCommand)
     error = runLogits();
   else
     error = llvm::createStringError(
-        "no command is given; expected 'perplexity', 'compare' or 'logits' "
-        "(see --help)");
+        "no command is given; expected 'perplexity', 'compare', 'task' or "
+        "'logits' (see --help)");
   error = flushStdout(std::move(error));
   if (!error)
     return 0;

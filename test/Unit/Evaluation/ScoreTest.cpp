@@ -23,6 +23,8 @@ public:
     return tokens;
   }
 
+  int64_t contextLength() const override { return 1024; }
+
   Error run(llvm::ArrayRef<int32_t> tokens, int64_t firstWanted,
             LogitsVisitor visit) override {
     runs.push_back(tokens.vec());
