@@ -128,9 +128,8 @@ Expected<ItemTokens> picollm::tokenizeItem(const TaskItem &item,
   result.prompt = std::max<int64_t>(shared, 1);
   const int64_t answerTokens = int64_t(tokens.size()) - result.prompt;
   if (answerTokens <= 0)
-    return failure("nothing predicts the only token of " + quote(answer) +
-                   ", since the prompt is empty and the model has no begin "
-                   "token; give a prompt");
+    return failure("prompt and answer are one token, which nothing predicts, "
+                   "since the model has no begin token; give a longer prompt");
   if (answerTokens >= limit)
     return failure("an answer has " + Twine(answerTokens) +
                    " tokens, expected at most " + Twine(limit - 1) +

@@ -174,9 +174,11 @@ TEST(TokenizeItem, NothingPredictsTheFirstToken) {
   item = tokenize("", "x", {true});
   EXPECT_EQ(item.tokens, (Tokens{500, 'x'}));
   EXPECT_EQ(item.prompt, 1);
-  EXPECT_EQ(tokenRefusal("", "x", {}, 1024),
-            "items: line 7: nothing predicts the only token of 'x', since the "
-            "prompt is empty and the model has no begin token; give a prompt");
+  for (auto [prompt, answer] : {std::pair("", "x"), std::pair("a", "b")})
+    EXPECT_EQ(tokenRefusal(prompt, answer, {}, 1024),
+              "items: line 7: prompt and answer are one token, which nothing "
+              "predicts, since the model has no begin token; give a longer "
+              "prompt");
 }
 
 TEST(TokenizeItem, TheBeginningOfALongPromptIsLeftOut) {
