@@ -1,99 +1,11 @@
 //===- TunedModelTest.cpp - gradients of scales and norms -----------------===//
 
-#include "TunedModel.h"
-#include "../Reference/TinyModel.h"
-#include "mlir/Pass/PassManager.h"
-#include "picollm/Calibration/Distillation.h"
-#include "picollm/Compression/Passes.h"
-#include "picollm/Compression/Stacks.h"
-#include "picollm/Compression/TokenFile.h"
-#include "picollm/Quantization/AllocationFile.h"
+#include "QuantizedTinyModel.h"
 #include "picollm/Support/Parallel.h"
 
 using namespace picollm;
 
 static const TokenSequences texts{{3, 17, 0, 39, 8, 8, 21}, {5, 6, 11, 2}};
-
-namespace {
-
-/// A model whose predictions are far from uniform.
-TinyLlama decidedLlama(bool tied) {
-  TinyLlama shape;
-  shape.tied = tied;
-  shape.range = 1.5f;
-  return shape;
-}
-
-/// A tiny model at 3 bits, its files in a folder of the test's own.
-struct QuantizedTinyModel : TinyModel {
-  explicit QuantizedTinyModel(bool tied = true)
-      : TinyModel(decidedLlama(tied)) {
-    EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("tuned", folder));
-    EXPECT_FALSE(writeTokenFile(file("tokens"), texts));
-    mlir::PassManager manager(&context);
-    CalibrateOptions calibrate;
-    AllocateBitsOptions allocate;
-    QuantizeOptions quantize;
-    calibrate.tokens = quantize.tokens = file("tokens");
-    calibrate.losses = allocate.losses = file("losses");
-    writeUniformAllocation(3);
-    allocate.allocation = file("allocation");
-    quantize.codes = file("codes");
-    manager.addPass(createCalibrate(calibrate));
-    manager.addPass(createAllocateBits(allocate));
-    manager.addPass(createQuantize(quantize));
-    EXPECT_TRUE(succeeded(manager.run(*module)));
-  }
-  ~QuantizedTinyModel() { llvm::sys::fs::remove_directories(folder); }
-
-  void writeUniformAllocation(int64_t bits) {
-    AllocationReport report;
-    for (const Stack &stack : expectValue(findStacks(*module))) {
-      MatrixLayout layout{stack.columns, {}};
-      for (size_t i = 0; i < stack.panels.size(); ++i)
-        layout.panels.push_back({stack.rows(i), {{bits, stack.columns}}});
-      report.matrices.push_back({stack.name, {layout, {}, {}}, 0});
-    }
-    EXPECT_FALSE(writeAllocation(report, file("allocation")));
-  }
-
-  std::string file(const char *name) const {
-    return (folder + "/" + name).str();
-  }
-
-  llvm::SmallString<128> folder;
-};
-
-struct DistilledModel : TunedModel {
-  explicit DistilledModel(Distillation &distillation)
-      : distillation(distillation) {}
-  llvm::Error differentiateLoss(size_t text, int64_t firstRow,
-                                Matrix &logits) override {
-    return distillation.differentiate(text, firstRow, logits);
-  }
-
-  /// Of the next step, with its gradients.
-  double divergence() {
-    EXPECT_FALSE(run(expectValue(distillation.nextTexts())));
-    return distillation.divergence();
-  }
-
-  std::vector<std::pair<std::string, TunedFactors *>> factors() {
-    std::vector<std::pair<std::string, TunedFactors *>> result;
-    for (TunedMatrix &matrix : matrices) {
-      result.push_back({matrix.op.getSymName().str() + " rows", &matrix.rows});
-      result.push_back(
-          {matrix.op.getSymName().str() + " columns", &matrix.columns});
-    }
-    for (auto &[name, norm] : norms)
-      result.push_back({name.str(), &norm.factors});
-    return result;
-  }
-
-  Distillation &distillation;
-};
-
-} // namespace
 
 namespace {
 
@@ -215,7 +127,7 @@ TEST(TunedModel, GradientsEqualDifferenceQuotients) {
   items.add(texts[0], 2);
   items.add(texts[1], 1);
   for (bool tied : {true, false}) {
-    QuantizedTinyModel tiny(tied);
+    QuantizedTinyModel tiny(texts, tied);
     auto teacher = tiny.interpreter(), student = tiny.interpreter();
     auto distillation = expectValue(Distillation::create(
         *teacher, tied ? items : CalibrationSet(TokenSequences{texts[0]})));
@@ -248,7 +160,7 @@ TEST(TunedModel, GradientsEqualDifferenceQuotients) {
 
 /// What is written is the model that was tuned, nearer to the float one.
 TEST(TunedModel, WritesWhatItHasTuned) {
-  QuantizedTinyModel tiny;
+  QuantizedTinyModel tiny(texts);
   auto teacher = tiny.interpreter(), student = tiny.interpreter();
   auto distillation =
       expectValue(Distillation::create(*teacher, TokenSequences{texts[0]}));
@@ -272,7 +184,7 @@ TEST(TunedModel, WritesWhatItHasTuned) {
 }
 
 TEST(TunedModel, DoesNotDependOnThreads) {
-  QuantizedTinyModel tiny;
+  QuantizedTinyModel tiny(texts);
   std::vector<std::vector<float>> results[2];
   for (unsigned threads : {1, 3}) {
     setThreadCount(threads);

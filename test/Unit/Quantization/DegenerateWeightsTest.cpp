@@ -4,6 +4,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
+#include <random>
 
 using namespace picollm;
 
@@ -112,6 +113,50 @@ TEST(DegenerateWeights, InputThatIsAlwaysZeroOrOfRankOne) {
   one.moment.assign(columns * columns, 1.0f);
   EXPECT_EQ(failure(weights->stack, one), "");
   EXPECT_LT(outputError(*weights, quantize(*weights, one, 3), 0, one), 0.01);
+}
+
+/// H of fewer tokens than columns has no inverse without its damping.
+TEST(DegenerateWeights, FewerTokensThanColumns) {
+  auto weights = gaussianStack(columns, {rows});
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  for (int64_t tokens : {1, 2, 20}) {
+    std::vector<float> x(tokens * columns);
+    for (float &value : x)
+      value = normal(random);
+    InputStatistics input;
+    input.moment.resize(columns * columns);
+    for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t i = 0; i < columns; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+          input.moment[i * columns + j] +=
+              x[t * columns + i] * x[t * columns + j] / float(tokens);
+    EXPECT_EQ(failure(weights->stack, input), "");
+    QuantizedMatrix matrix = quantize(*weights, input, 3);
+    for (int64_t i = 0; i < rows; ++i)
+      rowOf(matrix, i); // finite
+    // Feedback has room for what these tokens do not have.
+    EXPECT_LT(outputError(*weights, matrix, 0, input),
+              outputError(*weights,
+                          quantize(*weights,
+                                   InputStatistics::uniform(columns, 1.0f), 3),
+                          0, input))
+        << tokens;
+  }
+}
+
+/// Whatever the weights behind them are, inputs that are always 0 cost nothing.
+TEST(DegenerateWeights, InputsThatAreAlwaysZero) {
+  auto weights = gaussianStack(columns, {rows});
+  InputStatistics input = correlatedInput(columns);
+  for (int64_t i = 0; i < columns; ++i)
+    for (int64_t j = 32; j < 64; ++j)
+      input.moment[i * columns + j] = input.moment[j * columns + i] = 0;
+  EXPECT_EQ(failure(weights->stack, input), "");
+  QuantizedMatrix matrix = quantize(*weights, input, 4);
+  for (int64_t i = 0; i < rows; ++i)
+    rowOf(matrix, i); // finite
+  EXPECT_LT(outputError(*weights, matrix, 0, input), 0.01);
 }
 
 TEST(DegenerateWeights, WeightsThatAreNotFiniteAreNamed) {
