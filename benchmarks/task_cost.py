@@ -15,7 +15,8 @@ to as many bits:
   task+text   both
   items       --calibration of the training items as texts: the same tokens as
               task has, but every prediction counts
-`judge` compares what was made with MODEL on the held-out items and on c4-valid.
+`judge` compares what was made with MODEL at 16 bits on the held-out items and on
+c4-valid: nats per token, KL divergence and increase from that.
 """
 import argparse
 import json
@@ -24,7 +25,6 @@ import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "build" / "bin"
 SETS = ["arc-easy", "arc-challenge"]
 NAMES = ["text", "task", "task+text", "items"]
 CHOICE = re.compile(r" \(([A-E1-5])\) ")
@@ -65,7 +65,7 @@ def write_items(data, out):
         (texts / f"{number}.txt").write_text(text, encoding="utf-8")
 
 
-def compress(model, data, out, bits, only, items):
+def compress(model, data, out, tools, bits, only, items):
     flags = {
         "text": [f"--calibration={data / 'c4-train'}"],
         "task": [f"--task={out / 'train.jsonl'}"],
@@ -75,11 +75,11 @@ def compress(model, data, out, bits, only, items):
                   f"--calibration-texts={items}"],
     }
     for name in only or NAMES:
-        subprocess.run([BIN / "picollm-compile", model, f"--bits={bits}",
+        subprocess.run([tools / "picollm-compile", model, f"--bits={bits}",
                         *flags[name], "-o", out / f"{name}.picollm"], check=True)
 
 
-def judge(model, data, out, items, texts):
+def judge(model, data, out, tools, items, texts):
     """Models are run by the runtime, so the .picollm files are compiled first."""
     header = ("answer loss", "KL", "accuracy", "C4 KL", "C4 increase")
     print(f"{'':10s} {'bytes':>9s} " + " ".join(f"{h:>12s}" for h in header))
@@ -87,22 +87,27 @@ def judge(model, data, out, items, texts):
     c4 = [f"--texts={data / 'c4-valid'}", f"--limit={texts}"]
 
     def evaluate(*arguments):
-        command = [BIN / "picollm-eval", *arguments, "--path=prefill", "--json"]
+        command = [tools / "picollm-eval", *arguments, "--path=prefill", "--json"]
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         return json.loads(result.stdout)
 
-    task = evaluate("task", model, *held_out)
-    print(f"{'float':20s} {task['answer_loss']:12.4f} {'':12s} "
-          f"{task['accuracy']:12.4f}")
+    def build(source, compiled, *flags):
+        subprocess.run([tools / "picollm-compile", source, "--quiet", *flags,
+                        "-o", compiled], check=True, stdout=subprocess.DEVNULL)
+        return next(compiled.glob("*.weights")).stat().st_size
+
+    reference = out / "16-bits"
+    size = build(model, reference, "--scheme=none")
+    task = evaluate("task", reference, *held_out)
+    print(f"{'16 bits':10s} {size:9d} {task['answer_loss']:12.4f} {'':12s} "
+          f"{task['accuracy']:12.4f}", flush=True)
     for name in NAMES:
         packed, compiled = out / f"{name}.picollm", out / name.replace("+", "-")
         if not packed.exists():
             continue
-        subprocess.run([BIN / "picollm-compile", packed, "--quiet", "-o", compiled],
-                       check=True, stdout=subprocess.DEVNULL)
-        size = next(compiled.glob("*.weights")).stat().st_size
-        task = evaluate("task", compiled, f"--reference={model}", *held_out)
-        text = evaluate("perplexity", compiled, f"--reference={model}", *c4)
+        size = build(packed, compiled)
+        task = evaluate("task", compiled, f"--reference={reference}", *held_out)
+        text = evaluate("perplexity", compiled, f"--reference={reference}", *c4)
         print(f"{name:10s} {size:9d} {task['answer_loss']:12.4f} "
               f"{task['kl_divergence']:12.4f} {task['accuracy']:12.4f} "
               f"{text['kl_divergence']:12.4f} {text['increase']:12.4f}", flush=True)
@@ -116,6 +121,9 @@ def main():
         command = commands.add_parser(name)
         if name != "items":
             command.add_argument("model", type=pathlib.Path)
+            command.add_argument("--tools", type=pathlib.Path,
+                                 default=ROOT / "build" / "bin",
+                                 help="folder of the tools, default build/bin")
         command.add_argument("data", type=pathlib.Path)
         command.add_argument("out", type=pathlib.Path)
         if name == "compress":

@@ -20,6 +20,8 @@ public:
   /// `reference`, if any, has the logits that predict the answer, a row each.
   Error add(const TaskItem &item, const ItemTokens &tokens,
             const Matrix *reference);
+  /// After `add`: whether the answer is the likeliest of the item's choices.
+  Error addChoices(const TaskItem &item);
   Expected<ItemTokens> tokenize(const TaskItem &item, llvm::StringRef answer);
   ItemScore finish() const;
 
@@ -28,10 +30,10 @@ public:
 
 private:
   Error run(const ItemTokens &tokens, Matrix &rows);
-  Error addChoices(const TaskItem &item, double answerLoss);
 
   LanguageModel &model;
   Matrix logits;
+  double loss = 0; ///< of all tokens of the last answer
   ItemScore sums;
 };
 
@@ -71,11 +73,10 @@ static double lossOf(const ItemTokens &tokens, const Matrix &rows) {
   return sum;
 }
 
-/// `answerLoss`: of all the answer's tokens.
-Error ItemScorer::addChoices(const TaskItem &item, double answerLoss) {
+Error ItemScorer::addChoices(const TaskItem &item) {
   if (item.choices.empty())
     return Error::success();
-  const double perByte = answerLoss / double(item.answer.size());
+  const double perByte = loss / double(item.answer.size());
   bool right = true;
   for (auto [index, choice] : llvm::enumerate(item.choices)) {
     if (int64_t(index) == item.answerIndex)
@@ -102,7 +103,7 @@ Error ItemScorer::add(const TaskItem &item, const ItemTokens &tokens,
         "a model has " + llvm::Twine(logits.columns) +
         " tokens in its vocabulary, its reference " +
         llvm::Twine(reference->columns) + "; they cannot be compared");
-  const double loss = lossOf(tokens, logits);
+  loss = lossOf(tokens, logits);
   sums.answerLoss += loss;
   sums.answerTokens += logits.rows;
   ++sums.items;
@@ -119,7 +120,7 @@ Error ItemScorer::add(const TaskItem &item, const ItemTokens &tokens,
       sums.agreement += agreements[i];
     }
   }
-  return addChoices(item, loss);
+  return Error::success();
 }
 
 ItemScore ItemScorer::finish() const {
@@ -156,6 +157,9 @@ picollm::scoreItems(llvm::ArrayRef<LanguageModel *> models,
               item, *tokens,
               compare && index > 0 ? &scorers.front().answerLogits() : nullptr))
         return std::move(error);
+      if (!compare || index > 0)
+        if (Error error = scorer.addChoices(item))
+          return std::move(error);
       progress.update(++runs);
     }
   }

@@ -24,8 +24,9 @@ struct ItemScore {
 };
 
 /// Scores several models on items. With `compare`, the first is the reference
-/// of all. Fails where tokenizeItem does, and where a model splits an answer
-/// into other tokens than the first or has another vocabulary.
+/// of all, and its own accuracy is not asked for. Fails where tokenizeItem
+/// does, and where a model splits an answer into other tokens than the first or
+/// has another vocabulary.
 llvm::Expected<std::vector<ItemScore>>
 scoreItems(llvm::ArrayRef<LanguageModel *> models,
            llvm::ArrayRef<TaskItem> items, bool compare);

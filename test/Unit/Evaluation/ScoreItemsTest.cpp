@@ -106,6 +106,8 @@ TEST(ScoreItems, DivergenceAndAgreementAreThoseFromTheFirst) {
   EXPECT_NEAR((*scores)[1].divergence, expected, 1e-6);
   EXPECT_EQ((*scores)[1].agreement, 1);
   EXPECT_EQ((*scores)[2].divergence, 0);
+  EXPECT_EQ((*scores)[0].choiceItems, 0);
+  EXPECT_EQ((*scores)[1].choiceItems, 1);
 
   other.favourite = 2;
   scores = scoreItems(models, items, true);
