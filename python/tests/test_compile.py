@@ -92,6 +92,7 @@ def test_a_missing_model_gives_the_sentence_of_the_tool(tmp_path: Path) -> None:
         ({"target": "abacus"}, "abacus"),
         ({"calibration": "/nowhere"}, "/nowhere"),
         ({"calibration_texts": 0}, "calibration"),
+        ({"task": "/nowhere.jsonl"}, "/nowhere.jsonl"),
     ],
 )
 def test_options_out_of_range_give_the_sentence_of_the_tool(

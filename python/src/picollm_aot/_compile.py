@@ -87,6 +87,7 @@ def compile(  # the name in the API  # noqa: A001
     features: Optional[str] = None,
     calibration: Optional[PathLike] = None,
     calibration_texts: Optional[int] = None,
+    task: Optional[PathLike] = None,
     name: Optional[str] = None,
     threads: Optional[int] = None,
     progress: Union[bool, Callable[[str], object]] = True,
@@ -110,7 +111,10 @@ def compile(  # the name in the API  # noqa: A001
         features: CPU features as in "+avx2,-fma".
         calibration: Texts that show what the model is used for, a file or a
             folder; None: the model writes its own.
-        calibration_texts: How many of them to take.
+        calibration_texts: How many of them to take, or of the items of a task
+            without texts.
+        task: "perplexity", or a file of items, ``{"prompt": "...", "answer":
+            "..."}`` on each line, whose answers are what errors are judged by.
         name: Of the library; None: the folder's.
         threads: None: one per core.
         progress: Whether the tool's progress goes to ``sys.stderr``, or what
@@ -134,6 +138,7 @@ def compile(  # the name in the API  # noqa: A001
         "--mattr": features,
         "--calibration": calibration,
         "--calibration-texts": calibration_texts,
+        "--task": task,
         "--name": name,
     }
     for option, value in options.items():
