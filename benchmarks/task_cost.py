@@ -129,8 +129,9 @@ def main():
         if name == "compress":
             command.add_argument("--bits", type=float, default=3)
             command.add_argument("--only", action="append", choices=NAMES)
-            command.add_argument("--items", type=int, default=300,
-                                 help="training items that `items` takes")
+            command.add_argument("--items", type=int, default=339,
+                                 help="training items that `items` takes; default: "
+                                 "as many as `task` does with SmolLM2's tokenizer")
         if name == "judge":
             command.add_argument("--items", type=int, default=0)
             command.add_argument("--texts", type=int, default=8)
