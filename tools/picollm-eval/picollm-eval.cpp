@@ -308,6 +308,9 @@ static Error runLogits() {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
   prepareSignals();
+  // Those of LLVM, which belong to no command.
+  cl::OptionCategory general("General options");
+  cl::HideUnrelatedOptions(general);
   cl::ParseCommandLineOptions(
       argc, argv,
       "Evaluates language models: folders that picollm-compile wrote by the "
