@@ -4,7 +4,6 @@
 #include "Products.h"
 #include "Spill.h"
 #include "picollm/Support/Parallel.h"
-#include "picollm/Support/Progress.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -18,13 +17,11 @@ namespace {
 /// The teacher's way to its head.
 class TeacherPass : public BackpropagationVisitor {
 public:
-  TeacherPass(ReferenceModel &teacher, int64_t parts)
-      : teacher(teacher), progress("teacher", parts, "parts") {}
+  explicit TeacherPass(ReferenceModel &teacher) : teacher(teacher) {}
 
 private:
   Error leavePart(OpRange ops) override {
     releaseWeights(teacher, ops);
-    progress.update(++done);
     return Error::success();
   }
   Error differentiateLoss(size_t, int64_t, Matrix &) override {
@@ -34,8 +31,6 @@ private:
                     const Matrix &) override {}
 
   ReferenceModel &teacher;
-  Progress progress;
-  int64_t done = 0;
 };
 
 } // namespace
@@ -59,32 +54,40 @@ Distillation::create(ReferenceModel &teacher, const CalibrationSet &all) {
   Expected<Backpropagation> pass = Backpropagation::create(teacher);
   if (!pass)
     return pass.takeError();
-  std::unique_ptr<Distillation> result(
+  return std::unique_ptr<Distillation>(
       new Distillation(teacher, std::move(*pass), std::move(set)));
-  TeacherPass visitor(teacher, result->pass.parts());
-  auto heads = result->pass.runToHead(result->set.texts, visitor);
-  if (!heads)
-    return heads.takeError();
-  result->heads = std::move(*heads);
-  return result;
+}
+
+Error Distillation::beginBatch(size_t index) {
+  if (index < heads.size())
+    return heads[index]->rewind();
+  auto begin = set.texts.begin() + index * batch;
+  auto end = set.texts.begin() + std::min((index + 1) * batch, set.size());
+  TeacherPass visitor(teacher);
+  auto head = pass.runToHead(TokenSequences(begin, end), visitor);
+  if (!head)
+    return head.takeError();
+  heads.push_back(std::move(*head));
+  return Error::success();
 }
 
 /// Of the text `next`.
 Expected<Matrix> Distillation::nextInput() {
+  if (next % batch == 0)
+    if (Error error = beginBatch(next / batch))
+      return std::move(error);
   Span span;
   span.rows = set.texts[next].size();
   Evaluation evaluation = pass.start(span);
-  if (Error error = heads->read(pass.headInput(), span.rows, evaluation))
+  if (Error error =
+          heads[next / batch]->read(pass.headInput(), span.rows, evaluation))
     return std::move(error);
   return std::move(evaluation.matrix(pass.headInput()));
 }
 
 Expected<TokenSequences> Distillation::nextTexts() {
-  if (next == set.size()) {
+  if (next == set.size())
     next = 0;
-    if (Error error = heads->rewind())
-      return std::move(error);
-  }
   first = next;
   counted = 0;
   sum = 0;

@@ -71,12 +71,19 @@ llvm::Error DistilledModel::tune(double minutes, int64_t steps, double rate) {
     auto texts = distillation.nextTexts();
     if (!texts)
       return texts.takeError();
+    const Clock::time_point taught = Clock::now();
+    const size_t count = texts->size();
     if (llvm::Error error = run(std::move(*texts)))
       return error;
     if (step == 1) {
-      std::chrono::duration<double> seconds = Clock::now() - start;
+      // The teacher has gone ahead to the end of a batch.
+      const double used =
+          double(count) / double(llvm::alignTo<Distillation::batch>(count));
+      std::chrono::duration<double> teacher = taught - start,
+                                    own = Clock::now() - taught;
+      const double seconds = own.count() + used * teacher.count();
       if (steps == 0)
-        steps = std::max<int64_t>(1, minutes * 60 / seconds.count());
+        steps = std::max<int64_t>(1, minutes * 60 / seconds);
       progress = std::make_unique<Progress>("tune", steps, "steps");
     }
     // Half a cosine down to 0 (Loshchilov and Hutter, arXiv:1608.03983).

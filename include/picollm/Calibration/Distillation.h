@@ -12,16 +12,21 @@ namespace picollm {
 /// teacher, predicts to what another predicts.
 class Distillation {
 public:
-  /// Runs the teacher, which must outlive this, over those texts of which some
-  /// prediction counts. What its head reads lies on disk from then on. Fails
-  /// where there is no such text or a token is outside the vocabulary.
+  /// Texts that the teacher runs over at a time.
+  static constexpr size_t batch = 4;
+
+  /// Over those texts of which some prediction counts. The teacher must outlive
+  /// this. Fails where there is no such text or a token is outside the
+  /// vocabulary.
   static llvm::Expected<std::unique_ptr<Distillation>>
   create(ReferenceModel &teacher, const CalibrationSet &set);
   ~Distillation();
 
   /// Goes on to the texts of the next step, after the last to the first, and
   /// returns them: one text, or, of those with prompts, which are short, as
-  /// many as have at most calibrationTokens tokens together.
+  /// many as have at most calibrationTokens tokens together. The teacher runs
+  /// over a text the first time that it, or another of its batch, is asked for;
+  /// what its head reads lies on disk from then on.
   llvm::Expected<TokenSequences> nextTexts();
 
   /// In place: from the student's logits of tokens firstRow, firstRow + 1 .. of
@@ -36,16 +41,18 @@ public:
 private:
   Distillation(ReferenceModel &teacher, Backpropagation pass,
                CalibrationSet set);
+  llvm::Error beginBatch(size_t index);
   llvm::Expected<Matrix> nextInput();
 
   ReferenceModel &teacher;
   Backpropagation pass;
-  CalibrationSet set;           ///< all of it counts
-  std::unique_ptr<Spill> heads; ///< what the teacher's head reads
-  size_t next = 0;              ///< text
-  size_t first = 0;             ///< text of the current step
-  int64_t counted = 0;          ///< predictions of the current step
-  std::vector<Matrix> inputs;   ///< of the head, current step
+  CalibrationSet set; ///< all of it counts
+  /// What the teacher's head reads, by batch.
+  std::vector<std::unique_ptr<Spill>> heads;
+  size_t next = 0;            ///< text
+  size_t first = 0;           ///< text of the current step
+  int64_t counted = 0;        ///< predictions of the current step
+  std::vector<Matrix> inputs; ///< of the head, current step
   double sum = 0;
 };
 

@@ -63,6 +63,23 @@ TEST(Distillation, IsTheMeanDivergenceOfEachText) {
     }
 }
 
+/// More texts than the teacher runs over at a time, twice.
+TEST(Distillation, GoesThroughBatchesOfTexts) {
+  Pair pair;
+  TokenSequences many;
+  for (size_t i = 0; i < Distillation::batch + 2; ++i)
+    many.push_back({int32_t(3 + i), int32_t(20 - i), 7});
+  auto distillation = expectValue(Distillation::create(*pair.teacher, many));
+  for (int round = 0; round < 2; ++round)
+    for (const std::vector<int32_t> &text : many) {
+      ASSERT_EQ(expectValue(distillation->nextTexts()), TokenSequences{text});
+      Matrix logits = expectValue(pair.student->logits(text));
+      ASSERT_FALSE(distillation->differentiate(0, 0, logits));
+      const double expected = pair.divergence(text, 0, 3) / 3;
+      EXPECT_NEAR(distillation->divergence(), expected, 1e-3 * expected);
+    }
+}
+
 /// Texts with prompts are one step together, and only their answers count.
 TEST(Distillation, OfItemsIsTheMeanOverAnswers) {
   Pair pair;
@@ -153,7 +170,7 @@ TEST(TunedModel, GradientsEqualDifferenceQuotients) {
       const double h = 0.01;
       double slope = (divergenceAt(h) - divergenceAt(-h)) / (2 * h);
       divergenceAt(0);
-      EXPECT_NEAR(slope, std::sqrt(square), 0.03 * std::sqrt(square) + 1e-5);
+      EXPECT_NEAR(slope, std::sqrt(square), 0.04 * std::sqrt(square) + 1e-5);
     }
   }
 }
