@@ -122,46 +122,100 @@ static Matrix difference(Matrix a, const Matrix &b) {
   return a;
 }
 
-/// H of a stage's input, and its drift where `floats` are given.
-Expected<SecondMoment>
-LayerwiseCalibration::measure(size_t stage, Spill &current, Spill *floats) {
+/// What is alive at a stage, of a text; the input of the stage is finite.
+Error LayerwiseCalibration::readInput(size_t stage, size_t text, Spill &from,
+                                      Evaluation &evaluation) {
+  const LinearInput &input = linearInputs[stage];
+  if (Error error = from.read(alive[stage], texts[text].size(), evaluation))
+    return error;
+  return checkFinite(evaluation.matrix(input.value), text, 0,
+                     "the input of '" + input.weights.front() + "'");
+}
+
+/// H of a stage's input.
+Expected<SecondMoment> LayerwiseCalibration::measure(size_t stage,
+                                                     Spill &current) {
   const LinearInput &input = linearInputs[stage];
   SecondMoment moment(input.columns);
-  inputDrift = {};
   if (Error error = current.rewind())
     return std::move(error);
-  if (floats) {
-    inputDrift.input = CrossMoment(input.columns, input.columns);
-    if (Error error = floats->rewind())
-      return std::move(error);
-  }
-  const std::string what = "the input of '" + input.weights.front() + "'";
-  for (auto [number, text] : llvm::enumerate(texts)) {
+  for (size_t text = 0; text < texts.size(); ++text) {
     Evaluation evaluation = model.startEvaluation({});
-    if (Error error = current.read(alive[stage], text.size(), evaluation))
+    if (Error error = readInput(stage, text, current, evaluation))
       return std::move(error);
-    const Matrix &x = evaluation.matrix(input.value);
-    if (Error error = checkFinite(x, number, 0, what))
-      return std::move(error);
-    moment.add(x);
-    if (!floats)
-      continue;
-    Evaluation float_ = beside->startEvaluation({});
-    if (Error error = floats->read(alive[stage], text.size(), float_))
-      return std::move(error);
-    inputDrift.input.add(difference(float_.matrix(input.value), x), x);
-    for (auto [linear, weight] : llvm::zip_equal(input.linears, input.weights))
-      if (mlir::Value r = residualOf(linear)) {
-        Matrix drift = difference(float_.matrix(r), evaluation.matrix(r));
-        inputDrift.residuals.try_emplace(weight, drift.columns, x.columns)
-            .first->second.add(drift, x);
-      }
+    moment.add(evaluation.matrix(input.value));
   }
   moment.finish();
-  inputDrift.input.finish();
-  for (auto &residual : inputDrift.residuals)
-    residual.second.finish();
   return moment;
+}
+
+static InputDrift startDrift(const LinearInput &input) {
+  InputDrift drift;
+  drift.moment = SecondMoment(input.columns);
+  drift.input = CrossMoment(input.columns, input.columns);
+  for (auto [linear, weight] : llvm::zip_equal(input.linears, input.weights))
+    if (mlir::Value r = residualOf(linear))
+      drift.residuals.try_emplace(
+          weight, llvm::cast<mlir::ShapedType>(r.getType()).getDimSize(1),
+          input.columns);
+  return drift;
+}
+
+/// Adds what rows [first, end) of a text say.
+static void addDrift(InputDrift &drift, const LinearInput &input,
+                     Evaluation &floats, Evaluation &evaluation, int64_t first,
+                     int64_t end) {
+  const Matrix x = evaluation.matrix(input.value).rowRange(first, end);
+  auto differenceOf = [&](mlir::Value value) {
+    return difference(floats.matrix(value).rowRange(first, end),
+                      evaluation.matrix(value).rowRange(first, end));
+  };
+  drift.moment.add(x);
+  drift.input.add(differenceOf(input.value), x);
+  for (auto [linear, weight] : llvm::zip_equal(input.linears, input.weights))
+    if (mlir::Value r = residualOf(linear))
+      drift.residuals.find(weight)->second.add(differenceOf(r), x);
+}
+
+static void finishDrift(InputDrift &drift) {
+  drift.moment.finish();
+  drift.input.finish();
+  for (auto &residual : drift.residuals)
+    residual.second.finish();
+}
+
+/// Fills inputDrift and halfDrift, whose moment is the first's part too.
+Error LayerwiseCalibration::measureDrift(size_t stage, Spill &current,
+                                         Spill &floats) {
+  const LinearInput &input = linearInputs[stage];
+  inputDrift = startDrift(input);
+  halfDrift = startDrift(input);
+  if (Error error = current.rewind())
+    return error;
+  if (Error error = floats.rewind())
+    return error;
+  for (auto [number, text] : llvm::enumerate(texts)) {
+    Evaluation evaluation = model.startEvaluation({});
+    if (Error error = readInput(stage, number, current, evaluation))
+      return error;
+    Evaluation beside_ = beside->startEvaluation({});
+    if (Error error = floats.read(alive[stage], text.size(), beside_))
+      return error;
+    const int64_t rows = text.size();
+    const int64_t inHalf =
+        texts.size() == 1 ? rows / 2 : (number % 2 == 0 ? rows : 0);
+    if (inHalf > 0)
+      addDrift(halfDrift, input, beside_, evaluation, 0, inHalf);
+    if (inHalf < rows)
+      addDrift(inputDrift, input, beside_, evaluation, inHalf, rows);
+  }
+  inputDrift.moment += halfDrift.moment;
+  inputDrift.input += halfDrift.input;
+  for (auto &residual : inputDrift.residuals)
+    residual.second += halfDrift.residuals.find(residual.first())->second;
+  finishDrift(inputDrift);
+  finishDrift(halfDrift);
+  return Error::success();
 }
 
 /// Of the weights whose last linear is one of the ops [first, end).
@@ -193,11 +247,18 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName,
   }
 
   for (size_t stage = 0; stage < linearInputs.size(); ++stage) {
-    Expected<SecondMoment> moment = measure(stage, **current, floats.get());
-    if (!moment)
-      return moment.takeError();
-    if (Error error = visit(linearInputs[stage], *moment))
-      return error;
+    if (beside) {
+      if (Error error = measureDrift(stage, **current, *floats))
+        return error;
+      if (Error error = visit(linearInputs[stage], inputDrift.moment))
+        return error;
+    } else {
+      Expected<SecondMoment> moment = measure(stage, **current);
+      if (!moment)
+        return moment.takeError();
+      if (Error error = visit(linearInputs[stage], *moment))
+        return error;
+    }
     if (stage + 1 < linearInputs.size()) {
       current = advance(model, stage, **current);
       if (!current)

@@ -38,6 +38,24 @@ void CrossMoment::add(const Matrix &a, const Matrix &b) {
   tokens += a.rows;
 }
 
+/// Of the sums and their numbers of tokens.
+template <typename Moment>
+static Moment &addMoment(Moment &sum, const Moment &other) {
+  assert(sum.values.size() == other.values.size() && "another activation");
+  for (size_t i = 0; i < sum.values.size(); ++i)
+    sum.values[i] += other.values[i];
+  sum.tokens += other.tokens;
+  return sum;
+}
+
+SecondMoment &SecondMoment::operator+=(const SecondMoment &other) {
+  return addMoment(*this, other);
+}
+
+CrossMoment &CrossMoment::operator+=(const CrossMoment &other) {
+  return addMoment(*this, other);
+}
+
 void CrossMoment::finish() {
   for (float &value : values)
     value *= tokens ? 1.0f / tokens : 0.0f;

@@ -121,7 +121,7 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
             rowWeights.insert(rowWeights.end(), weights->begin(),
                               weights->end());
           }
-          return measure(stack, InputStatistics{moment.values, {}}, rowWeights);
+          return measure(stack, InputStatistics{moment.values, {}, {}}, rowWeights);
         }
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");

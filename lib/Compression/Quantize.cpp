@@ -35,11 +35,12 @@ public:
 
 private:
   llvm::Error quantize(const Stack &stack, const InputStatistics &statistics,
-                       ReferenceModel &model, const InputDrift *drift);
+                       ReferenceModel &model,
+                       LayerwiseCalibration *calibration);
   llvm::Expected<WeightStack> panelsOf(const Stack &stack,
                                        const LossTable &table,
                                        const MatrixLayout &layout,
-                                       const InputDrift *drift);
+                                       LayerwiseCalibration *calibration);
   llvm::Error store(const Stack &stack, const QuantizedMatrix &matrix);
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
@@ -142,14 +143,26 @@ llvm::Error ModuleQuantizer::replaceWeights(const Stack &stack,
   return llvm::Error::success();
 }
 
+static std::vector<float> takeResidual(InputDrift &drift,
+                                       llvm::StringRef weight) {
+  auto found = drift.residuals.find(weight);
+  if (found == drift.residuals.end())
+    return {};
+  return std::move(found->second.values);
+}
+
 /// The floats of a stack, cut into the panels that are planned.
 llvm::Expected<WeightStack>
 ModuleQuantizer::panelsOf(const Stack &stack, const LossTable &table,
-                          const MatrixLayout &layout, const InputDrift *drift) {
+                          const MatrixLayout &layout,
+                          LayerwiseCalibration *calibration) {
   WeightStack weights = weightsOf(stack, reader, table.rowWeights);
   for (StackPanel &panel : weights.panels) {
-    if (drift)
-      panel.residualDrift = drift->residuals.lookup(panel.name).values;
+    if (calibration) {
+      panel.residualDrift = takeResidual(*calibration->drift(), panel.name);
+      panel.residualDriftOfHalf =
+          takeResidual(*calibration->driftOfHalf(), panel.name);
+    }
     if (!moments->contains(panel.name))
       continue;
     auto outputs = moments->read(panel.name);
@@ -165,7 +178,7 @@ ModuleQuantizer::panelsOf(const Stack &stack, const LossTable &table,
 llvm::Error ModuleQuantizer::quantize(const Stack &stack,
                                       const InputStatistics &statistics,
                                       ReferenceModel &model,
-                                      const InputDrift *drift) {
+                                      LayerwiseCalibration *calibration) {
   const LossTable *table = losses.find(stack.name);
   if (!table)
     return llvm::createStringError("the file of losses has no order of '" +
@@ -175,7 +188,7 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   allocation.order = table->order;
   if (auto order = matrixOf(stack).getOrder())
     allocation.order.assign(order->begin(), order->end());
-  auto weights = panelsOf(stack, *table, allocation.layout, drift);
+  auto weights = panelsOf(stack, *table, allocation.layout, calibration);
   if (!weights)
     return weights.takeError();
   auto quantized =
@@ -185,6 +198,17 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   if (llvm::Error error = store(stack, quantized->matrix))
     return error;
   return replaceWeights(stack, quantized->matrix, model);
+}
+
+/// Of the input that is visited. Moved, not copied: they are large.
+static InputStatistics takeStatistics(LayerwiseCalibration &calibration) {
+  InputDrift &all = *calibration.drift(), &half = *calibration.driftOfHalf();
+  InputHalf ofHalf;
+  ofHalf.share = double(half.moment.tokens) / double(all.moment.tokens);
+  ofHalf.moment = std::move(half.moment.values);
+  ofHalf.drift = std::move(half.input.values);
+  return {std::move(all.moment.values), std::move(all.input.values),
+          std::move(ofHalf)};
 }
 
 llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
@@ -214,7 +238,7 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   for (const Stack &stack : stacks)
     if (stack.isEmbedding)
       if (llvm::Error error =
-              quantize(stack, InputStatistics{losses.embeddingMoment, {}},
+              quantize(stack, InputStatistics{losses.embeddingMoment, {}, {}},
                        **model, nullptr))
         return error;
   auto floats = ReferenceModel::create(module, reader);
@@ -229,11 +253,8 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
           if (llvm::is_contained(stack.readers, input.linears.front()))
             return stack.isEmbedding
                        ? llvm::Error::success()
-                       : quantize(
-                             stack,
-                             InputStatistics{moment.values,
-                                             calibration.drift()->input.values},
-                             **model, calibration.drift());
+                       : quantize(stack, takeStatistics(calibration), **model,
+                                  &calibration);
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
       });

@@ -3,9 +3,12 @@
 #include "DriftCorrection.h"
 #include "FeedbackFactor.h"
 #include "picollm/Support/Parallel.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <cblas.h>
+#include <cmath>
 #include <memory>
+#include <numeric>
 
 using namespace picollm;
 
@@ -66,15 +69,192 @@ InverseMoment::create(const WeightStack &stack,
 }
 
 void InverseMoment::apply(float *values, int64_t rows) const {
-  parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
-    int count = int(std::min(tile, rows - i * tile)), info = 0;
-    float *at = values + i * tile * columns;
-    // A row of ours is a column of LAPACK's.
-    std::vector<double> part(at, at + int64_t(count) * columns);
-    dpotrs_("L", &columns, &count, factor.data(), &columns, part.data(),
-            &columns, &info);
-    std::copy(part.begin(), part.end(), at);
+  int count = int(rows), info = 0;
+  // A row of ours is a column of LAPACK's.
+  std::vector<double> part(values, values + rows * columns);
+  dpotrs_("L", &columns, &count, factor.data(), &columns, part.data(), &columns,
+          &info);
+  std::copy(part.begin(), part.end(), values);
+}
+
+namespace {
+
+/// Drift as some of the texts have it: C of the input and R of residual sums.
+struct DriftSample {
+  const std::vector<float> *moment = nullptr, *drift = nullptr;
+  std::vector<const std::vector<float> *> residuals; ///< by panel
+  std::vector<float> ofInput;                        ///< C H^-1
+  std::vector<std::vector<float>> ofResiduals;       ///< R H^-1 by panel
+
+  llvm::Error solve(const WeightStack &stack, double damping);
+};
+
+/// What the texts that are not in the half say, of means over all and over it.
+std::vector<float> otherHalf(const std::vector<float> &all,
+                             const std::vector<float> &half, double share) {
+  std::vector<float> other(all.size());
+  for (size_t i = 0; i < other.size(); ++i)
+    other[i] =
+        float((all[i] - share * (half.empty() ? 0.0f : half[i])) / (1 - share));
+  return other;
+}
+
+class DriftCorrector {
+public:
+  DriftCorrector(const WeightStack &stack, const InputStatistics &statistics,
+                 const QuantizationOptions &options)
+      : stack(stack), statistics(statistics), options(options),
+        columns(stack.columns) {}
+
+  llvm::Expected<WeightStack> run();
+
+private:
+  llvm::Error prepare();
+  /// Rows [row, row + count) of W `ofInput` + `ofResidual`.
+  std::vector<float> rowsOf(const std::vector<float> &ofInput,
+                            const std::vector<float> &ofResidual, size_t panel,
+                            int64_t row, int64_t count) const;
+  std::vector<float> targets(const DriftSample &sample, size_t panel,
+                             int64_t row, int64_t count) const {
+    return rowsOf(*sample.drift, *sample.residuals[panel], panel, row, count);
+  }
+  std::vector<float> answers(const DriftSample &sample, size_t panel,
+                             int64_t row, int64_t count) const {
+    return rowsOf(sample.ofInput, sample.ofResiduals[panel], panel, row, count);
+  }
+  double shareOf(size_t panel) const;
+  void correct(size_t panel);
+
+  const WeightStack &stack;
+  const InputStatistics &statistics;
+  const QuantizationOptions &options;
+  int64_t columns;
+  std::vector<float> otherMoment, otherDrift;
+  std::vector<std::vector<float>> otherResiduals;
+  DriftSample all, half, other;
+  std::vector<std::vector<float>> weights; ///< by panel
+};
+
+} // namespace
+
+llvm::Error DriftCorrector::prepare() {
+  const InputHalf &part = statistics.half;
+  otherMoment = otherHalf(statistics.moment, part.moment, part.share);
+  otherDrift = otherHalf(statistics.drift, part.drift, part.share);
+  all.moment = &statistics.moment, all.drift = &statistics.drift;
+  half.moment = &part.moment, half.drift = &part.drift;
+  other.moment = &otherMoment, other.drift = &otherDrift;
+  for (const StackPanel &panel : stack.panels)
+    otherResiduals.push_back(
+        otherHalf(panel.residualDrift, panel.residualDriftOfHalf, part.share));
+  for (auto [p, panel] : llvm::enumerate(stack.panels)) {
+    all.residuals.push_back(&panel.residualDrift);
+    half.residuals.push_back(&panel.residualDriftOfHalf);
+    other.residuals.push_back(&otherResiduals[p]);
+    weights.emplace_back(panel.rows * columns);
+    if (llvm::Error error =
+            stack.readRows(p, 0, panel.rows, weights.back().data()))
+      return error;
+  }
+  for (DriftSample *sample : {&all, &half, &other})
+    if (llvm::Error error = sample->solve(stack, options.driftDamping))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Error DriftSample::solve(const WeightStack &stack, double damping) {
+  auto inverse = InverseMoment::create(stack, *moment, damping);
+  if (!inverse)
+    return inverse.takeError();
+  const int64_t columns = stack.columns;
+  auto apply = [&](std::vector<float> values) {
+    const int64_t rows = int64_t(values.size()) / columns;
+    parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
+      inverse->apply(&values[i * tile * columns],
+                     std::min(tile, rows - i * tile));
+    });
+    return values;
+  };
+  ofInput = apply(*drift);
+  for (const std::vector<float> *residual : residuals)
+    ofResiduals.push_back(apply(*residual));
+  return llvm::Error::success();
+}
+
+std::vector<float> DriftCorrector::rowsOf(const std::vector<float> &ofInput,
+                                          const std::vector<float> &ofResidual,
+                                          size_t panel, int64_t row,
+                                          int64_t count) const {
+  const int64_t at = row * columns;
+  std::vector<float> result(count * columns);
+  if (!ofResidual.empty())
+    std::copy_n(&ofResidual[at], result.size(), result.begin());
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, columns,
+              columns, 1.0f, &weights[panel][at], columns, ofInput.data(),
+              columns, 1.0f, result.data(), columns);
+  return result;
+}
+
+/// With D the answer to one half of the texts, T and H of the other: the share
+/// s of D that is best there minimises s^2 D H D^T - 2 s D T^T. An answer to
+/// all of the texts has half the variance, and so s' = 2 s / (1 + s).
+double DriftCorrector::shareOf(size_t panel) const {
+  const StackPanel &of = stack.panels[panel];
+  const int64_t tiles = (of.rows + tile - 1) / tile;
+  std::vector<double> confirmed(tiles), squared(tiles);
+  parallelFor(tiles, [&](int64_t i) {
+    const int64_t row = i * tile, count = std::min(tile, of.rows - row);
+    for (auto [fit, judge] : {std::pair(&half, &other), {&other, &half}}) {
+      const std::vector<float> d = answers(*fit, panel, row, count),
+                               t = targets(*judge, panel, row, count);
+      std::vector<float> dH(d.size());
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, columns,
+                  columns, 1.0f, d.data(), columns, judge->moment->data(),
+                  columns, 0.0f, dH.data(), columns);
+      for (int64_t k = 0; k < count; ++k) {
+        const double f = of.rowWeights.empty() ? 1.0 : of.rowWeights[row + k];
+        double dT = 0, dHd = 0;
+        for (int64_t j = k * columns; j < (k + 1) * columns; ++j) {
+          dT += double(d[j]) * t[j];
+          dHd += double(d[j]) * dH[j];
+        }
+        confirmed[i] += f * dT;
+        squared[i] += f * dHd;
+      }
+    }
   });
+  const double dT = std::accumulate(confirmed.begin(), confirmed.end(), 0.0);
+  const double dHd = std::accumulate(squared.begin(), squared.end(), 0.0);
+  const double share = dHd > 0 ? std::clamp(dT / dHd, 0.0, 1.0) : 0.0;
+  return 2 * share / (1 + share);
+}
+
+void DriftCorrector::correct(size_t panel) {
+  const int64_t rows = stack.panels[panel].rows;
+  const float share = float(shareOf(panel));
+  parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
+    const int64_t row = i * tile, count = std::min(tile, rows - row);
+    const std::vector<float> d = answers(all, panel, row, count);
+    for (size_t k = 0; k < d.size(); ++k)
+      weights[panel][row * columns + k] += share * d[k];
+  });
+}
+
+llvm::Expected<WeightStack> DriftCorrector::run() {
+  if (llvm::Error error = prepare())
+    return std::move(error);
+  for (size_t p = 0; p < stack.panels.size(); ++p)
+    correct(p);
+  WeightStack result = stack;
+  result.readRows = [corrected =
+                         std::make_shared<std::vector<std::vector<float>>>(
+                             std::move(weights)),
+                     columns = columns](size_t panel, int64_t row,
+                                        int64_t count, float *out) {
+    std::copy_n(&(*corrected)[panel][row * columns], count * columns, out);
+    return llvm::Error::success();
+  };
+  return result;
 }
 
 llvm::Expected<WeightStack>
@@ -85,39 +265,7 @@ picollm::correctDrift(const WeightStack &stack,
     return std::move(error);
   if (llvm::Error error = statistics.check(stack))
     return std::move(error);
-  const int64_t columns = stack.columns;
-  const float share = float(options.driftShare);
-  auto inverse =
-      InverseMoment::create(stack, statistics.moment, options.driftDamping);
-  if (!inverse)
-    return inverse.takeError();
-  std::vector<float> ofInput = statistics.drift;
-  inverse->apply(ofInput.data(), columns);
-  auto corrected = std::make_shared<std::vector<std::vector<float>>>();
-  for (size_t p = 0; p < stack.panels.size(); ++p) {
-    const StackPanel &panel = stack.panels[p];
-    std::vector<float> weights(panel.rows * columns);
-    if (llvm::Error error = stack.readRows(p, 0, panel.rows, weights.data()))
-      return std::move(error);
-    std::vector<float> sum = panel.residualDrift;
-    sum.resize(weights.size());
-    inverse->apply(sum.data(), panel.rows);
-    parallelFor((panel.rows + tile - 1) / tile, [&](int64_t i) {
-      const int64_t at = i * tile * columns;
-      const int64_t count = std::min(tile, panel.rows - i * tile);
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, columns,
-                  columns, share, &weights[at], columns, ofInput.data(),
-                  columns, share, &sum[at], columns);
-      for (int64_t k = at; k < at + count * columns; ++k)
-        sum[k] += weights[k];
-    });
-    corrected->push_back(std::move(sum));
-  }
-  WeightStack result = stack;
-  result.readRows = [corrected, columns](size_t panel, int64_t row,
-                                         int64_t count, float *out) {
-    std::copy_n(&(*corrected)[panel][row * columns], count * columns, out);
-    return llvm::Error::success();
-  };
-  return result;
+  if (!(statistics.half.share > 0 && statistics.half.share < 1))
+    return stack;
+  return DriftCorrector(stack, statistics, options).run();
 }

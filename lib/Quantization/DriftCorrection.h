@@ -14,8 +14,9 @@ namespace picollm {
 ///   W' = W + E[(W (x_float - x) + r_float - r) x^T] E[x x^T]^-1
 ///
 /// (its first part: Li et al., "GPTAQ", arXiv:2504.02692). Returns the stack
-/// with options.driftShare of that, which it holds in memory. Fails where the
-/// statistics do not fit, or rows cannot be read.
+/// with that share of it for each panel which half of the texts confirm of the
+/// other half's answer; without halves, the stack as it is. Holds its rows in
+/// memory. Fails where the statistics do not fit, or rows cannot be read.
 llvm::Expected<WeightStack> correctDrift(const WeightStack &stack,
                                          const InputStatistics &statistics,
                                          const QuantizationOptions &options);

@@ -101,10 +101,9 @@ static void roundToHalves(const float *x, int64_t n, float s, uint16_t *codes,
   }
 }
 
-/// Rounds column k of a slice: codes, and what they mean.
-static void roundSlice(const FeedbackPlan &plan, const RowSlice &slice,
-                       int64_t k, const float *x, uint16_t *codes,
-                       float *values) {
+void picollm::roundSlice(const FeedbackPlan &plan, const RowSlice &slice,
+                         int64_t k, const float *x, uint16_t *codes,
+                         float *values) {
   int64_t bits = plan.bits[slice.panel][k];
   float s = plan.columnScales[k] * plan.segmentScales[slice.panel][k];
   if (bits == 16) {

@@ -47,6 +47,17 @@ void runErrorFeedback(FeedbackPlan &plan, bool chooseScales, FeedbackRows &rows,
                       std::vector<uint16_t> &codes,
                       std::vector<double> &losses);
 
+/// Rounds column k of a slice, `slice.count` values: codes, and what they mean.
+void roundSlice(const FeedbackPlan &plan, const RowSlice &slice, int64_t k,
+                const float *x, uint16_t *codes, float *values);
+
+/// Lowers the loss of codes whose meaning by `plan` is `rows.values`, in so
+/// many sweeps of coordinate descent over the columns. `original`: what they
+/// stand for, [place][stride].
+void refineCodes(const FeedbackPlan &plan, const std::vector<float> &original,
+                 FeedbackRows &rows, std::vector<uint16_t> &codes,
+                 int64_t sweeps);
+
 /// H times the columns of `values` ([place][stride]), into `out`.
 void multiplyMoment(const FeedbackFactor &factor, const float *values,
                     int64_t stride, std::vector<float> &out);

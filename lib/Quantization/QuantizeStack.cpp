@@ -63,7 +63,7 @@ factorOutputs(llvm::StringRef name, const std::vector<float> &moment,
   WeightStack outputs;
   outputs.name = ("outputs of " + name).str();
   outputs.columns = rows;
-  return factorMoment(outputs, InputStatistics{moment, {}}, damping,
+  return factorMoment(outputs, InputStatistics{moment, {}, {}}, damping,
                       onlyLossWeights);
 }
 
@@ -234,13 +234,18 @@ void StackQuantizer::prepareResult() {
 double
 StackQuantizer::quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
                              llvm::function_ref<int64_t(int64_t)> rowOf) {
-  std::vector<float> original;
-  if (options.refitScales)
-    original = part.values;
+  const std::vector<float> original = part.values;
   std::vector<uint16_t> codes;
   std::vector<double> losses(feedback.bits.size());
   FeedbackPlan fixed = feedback;
   runErrorFeedback(fixed, false, part, codes, losses);
+  for (int64_t k = 0; k < columns; ++k)
+    if (fixed.columnScales[k] != refitted[k]) {
+      for (int64_t i = 0; i < part.stride; ++i)
+        part.column(k)[i] *= refitted[k] / fixed.columnScales[k];
+      fixed.columnScales[k] = refitted[k];
+    }
+  refineCodes(fixed, original, part, codes, options.refinementSweeps);
 
   QuantizedPanel &out = result.matrix.panels[panel];
   constexpr int64_t block = 16;
@@ -250,10 +255,6 @@ StackQuantizer::quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
         out.codes[rowOf(i) * columns + stored[k]] = codes[k * part.stride + i];
   if (!options.refitScales)
     return losses[panel];
-  for (int64_t k = 0; k < columns; ++k)
-    if (feedback.columnScales[k] != refitted[k])
-      for (int64_t i = 0; i < part.stride; ++i)
-        part.column(k)[i] *= refitted[k] / feedback.columnScales[k];
   std::vector<float> product;
   multiplyMoment(factor, part.values.data(), part.stride, product);
   std::vector<float> rowFactors = fitRows(part, original, product);
@@ -415,7 +416,7 @@ llvm::Expected<QuantizedStack> picollm::quantizeStack(
         correctDrift(stack, statistics, options);
     if (!corrected)
       return corrected.takeError();
-    InputStatistics withoutDrift = {statistics.moment, {}};
+    InputStatistics withoutDrift = {statistics.moment, {}, {}};
     return quantizeStack(*corrected, withoutDrift, allocation, options);
   }
   llvm::Expected<StackRows> rows = StackRows::open(stack, options.cacheBytes);

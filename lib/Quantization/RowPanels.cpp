@@ -98,6 +98,14 @@ std::vector<int64_t> picollm::cutRows(llvm::ArrayRef<double> densities,
   return RowCutter(densities, options).run();
 }
 
+/// Rows [row, row + rows) of a matrix of `allRows`; empty of an empty one.
+static std::vector<float> takeRows(const std::vector<float> &values,
+                                   int64_t allRows, int64_t row, int64_t rows) {
+  const int64_t columns = int64_t(values.size()) / allRows;
+  return {values.begin() + row * columns,
+          values.begin() + (row + rows) * columns};
+}
+
 /// The part of a panel that begins at `row`. A whole panel is moved: a moment
 /// may be large.
 static StackPanel takePart(StackPanel &panel, int64_t row, int64_t rows) {
@@ -109,11 +117,9 @@ static StackPanel takePart(StackPanel &panel, int64_t row, int64_t rows) {
   if (!panel.rowWeights.empty())
     part.rowWeights.assign(panel.rowWeights.begin() + row,
                            panel.rowWeights.begin() + row + rows);
-  if (!panel.residualDrift.empty()) {
-    const size_t columns = panel.residualDrift.size() / panel.rows;
-    auto first = panel.residualDrift.begin() + row * columns;
-    part.residualDrift.assign(first, first + rows * columns);
-  }
+  part.residualDrift = takeRows(panel.residualDrift, panel.rows, row, rows);
+  part.residualDriftOfHalf =
+      takeRows(panel.residualDriftOfHalf, panel.rows, row, rows);
   if (!panel.outputMoment.empty())
     for (int64_t i = row; i < row + rows; ++i) {
       auto moments = panel.outputMoment.begin() + i * panel.rows;

@@ -52,13 +52,13 @@ llvm::Error WeightStack::check() const {
       return invalid(*this, "panel '" + panel.name + "' has " +
                                 llvm::Twine(weights) + " row weights for " +
                                 llvm::Twine(panel.rows) + " rows");
-    if (!panel.residualDrift.empty() &&
-        panel.residualDrift.size() != size_t(panel.rows * columns))
-      return invalid(*this, "panel '" + panel.name + "' has " +
-                                llvm::Twine(panel.residualDrift.size()) +
-                                " entries of residual drift for " +
-                                llvm::Twine(panel.rows) + " rows of " +
-                                llvm::Twine(columns));
+    for (const auto *drift : {&panel.residualDrift, &panel.residualDriftOfHalf})
+      if (!drift->empty() && drift->size() != size_t(panel.rows * columns))
+        return invalid(*this, "panel '" + panel.name + "' has " +
+                                  llvm::Twine(drift->size()) +
+                                  " entries of residual drift for " +
+                                  llvm::Twine(panel.rows) + " rows of " +
+                                  llvm::Twine(columns));
     for (float weight : panel.rowWeights)
       if (!std::isfinite(weight) || weight < 0)
         return invalid(*this, "panel '" + panel.name +
@@ -84,13 +84,19 @@ llvm::Error InputStatistics::check(const WeightStack &stack) const {
   for (float value : moment)
     if (!std::isfinite(value))
       return invalid(stack, "second moment of the input is not finite");
-  if (!drift.empty() && (diagonal || drift.size() != n * n))
-    return invalid(stack, "drift of the input has " +
-                              llvm::Twine(drift.size()) + " entries for " +
-                              llvm::Twine(n) + " columns");
-  for (float value : drift)
-    if (!std::isfinite(value))
-      return invalid(stack, "drift of the input is not finite");
+  for (const auto *of : {&drift, &half.drift}) {
+    if (!of->empty() && (diagonal || of->size() != n * n))
+      return invalid(stack, "drift of the input has " +
+                                llvm::Twine(of->size()) + " entries for " +
+                                llvm::Twine(n) + " columns");
+    for (float value : *of)
+      if (!std::isfinite(value))
+        return invalid(stack, "drift of the input is not finite");
+  }
+  if (half.share > 0 && (half.moment.size() != moment.size() ||
+                         half.drift.size() != drift.size()))
+    return invalid(stack, "statistics of half of the input have another size "
+                          "than those of all");
   for (size_t j = 0; j < n; ++j)
     if (moment[diagonal ? j : j * n + j] < 0)
       return invalid(stack, "second moment of input column " + llvm::Twine(j) +

@@ -22,7 +22,8 @@ struct LinearInput {
 
 /// How far an input x is from x_float, that of the float model.
 struct InputDrift {
-  CrossMoment input; ///< E[(x_float - x) x^T]
+  SecondMoment moment; ///< E[x x^T]
+  CrossMoment input;   ///< E[(x_float - x) x^T]
   /// By weight, E[(r_float - r) x^T] of the residual sum r that the output of a
   /// linear op is added to; none where that is not what happens to it.
   llvm::StringMap<CrossMoment> residuals;
@@ -47,8 +48,11 @@ public:
                        ReferenceModel *beside = nullptr);
 
   /// During a visit, how far the visited input is from that of the model
-  /// beside; null where there is none.
-  const InputDrift *drift() const { return beside ? &inputDrift : nullptr; }
+  /// beside; null where there is none. The visitor may use it up.
+  InputDrift *drift() { return beside ? &inputDrift : nullptr; }
+
+  /// The same over every second text, or, of a single one, over its first half.
+  InputDrift *driftOfHalf() { return beside ? &halfDrift : nullptr; }
 
   /// In the order of the visits.
   llvm::ArrayRef<LinearInput> inputs() const { return linearInputs; }
@@ -62,14 +66,16 @@ private:
                                                  size_t stage, Spill &from);
   llvm::Error runText(ReferenceModel &of, llvm::ArrayRef<int32_t> text,
                       int64_t first, int64_t last, Evaluation &evaluation);
-  llvm::Expected<SecondMoment> measure(size_t stage, Spill &current,
-                                       Spill *floats);
+  llvm::Error readInput(size_t stage, size_t text, Spill &from,
+                        Evaluation &evaluation);
+  llvm::Expected<SecondMoment> measure(size_t stage, Spill &current);
+  llvm::Error measureDrift(size_t stage, Spill &current, Spill &floats);
   void endReplacements(int64_t firstOp, int64_t endOp);
 
   ReferenceModel &model;
   TokenSequences texts;
   ReferenceModel *beside;
-  InputDrift inputDrift;
+  InputDrift inputDrift, halfDrift;
   std::vector<LinearInput> linearInputs;
   std::vector<int64_t> starts; ///< per input: its first reader's index
   std::vector<std::vector<mlir::Value>> alive; ///< per input: values spilled

@@ -21,6 +21,9 @@ struct SecondMoment {
   /// Adds x x^T for every row of x. Equal for every number of threads.
   void add(const Matrix &x);
 
+  /// Adds another sum.
+  SecondMoment &operator+=(const SecondMoment &other);
+
   /// Divides by the number of tokens and fills the other triangle. Once, after
   /// the last `add`.
   void finish();
@@ -39,6 +42,9 @@ struct CrossMoment {
 
   /// Adds a b^T for every row. Equal for every number of threads.
   void add(const Matrix &a, const Matrix &b);
+
+  /// Adds another sum.
+  CrossMoment &operator+=(const CrossMoment &other);
 
   /// Divides by the number of tokens. Once, after the last `add`.
   void finish();

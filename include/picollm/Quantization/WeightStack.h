@@ -24,6 +24,8 @@ struct StackPanel {
   /// E[(r_float - r) x^T], [rows][columns], of the residual sum r that the
   /// output is added to and that of the float model; empty: none.
   std::vector<float> residualDrift;
+  /// The same over InputHalf's texts.
+  std::vector<float> residualDriftOfHalf;
 };
 
 /// Matrices with one input, stored as row panels over one order of columns:
@@ -47,6 +49,13 @@ struct WeightStack {
   llvm::Error check() const;
 };
 
+/// What some of the calibration texts say: how much of it the others confirm
+/// tells signal from noise.
+struct InputHalf {
+  double share = 0; ///< of all tokens, in (0, 1); 0: nothing is known
+  std::vector<float> moment, drift; ///< as in InputStatistics
+};
+
 /// Second moment of the stack's input over calibration text.
 struct InputStatistics {
   /// E[x x^T] as [columns][columns], symmetric, or its diagonal as [columns].
@@ -54,6 +63,7 @@ struct InputStatistics {
   /// E[(x_float - x) x^T], [columns][columns], of the float model's input;
   /// empty: the inputs are the same, or unknown.
   std::vector<float> drift;
+  InputHalf half;
 
   /// An input of independent columns of one mean square: that of an embedding
   /// which is only looked up.
@@ -81,15 +91,15 @@ struct QuantizationOptions {
   /// The same for the moment of the outputs, which few texts estimate badly: a
   /// small one fits their noise.
   double outputDamping = 1.0;
-  /// How much of what weights can make good of drift they do. What few texts
-  /// say of it is partly noise: 1 gained half as much.
-  double driftShare = 0.5;
-  /// Added to the diagonal of the moment for that, as a share of its mean.
+  /// Added to the diagonal of the moment where drift is made good, as a share
+  /// of its mean.
   double driftDamping = 0.1;
   /// Rows, evenly spaced over the stack, that choose the column scales.
   int64_t sampleRows = 4096;
   /// Stacks of up to this many bytes of floats are read once and kept.
   int64_t cacheBytes = int64_t(128) << 20;
+  /// Sweeps of coordinate descent over the codes after error feedback.
+  int64_t refinementSweeps = 2;
   /// Least-squares fits of the scales for the chosen codes.
   bool refitScales = true;
 };

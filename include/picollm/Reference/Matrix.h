@@ -22,6 +22,13 @@ struct Matrix {
 
   float *row(int64_t i) { return data.data() + i * columns; }
   const float *row(int64_t i) const { return data.data() + i * columns; }
+
+  /// A copy of rows [first, end).
+  Matrix rowRange(int64_t first, int64_t end) const {
+    Matrix part(end - first, columns);
+    part.data.assign(row(first), row(end));
+    return part;
+  }
 };
 
 } // namespace picollm

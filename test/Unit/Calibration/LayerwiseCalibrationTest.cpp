@@ -209,15 +209,32 @@ TEST(LayerwiseCalibration, DriftEqualsThatOfWholeRuns) {
     SCOPED_TRACE(name);
     // Behind the weights that are coarser so far.
     const Matrix x = inputsOf(*coarse)[name], &y = before[name];
-    const CrossMoment &drift = calibration.drift()->input;
-    EXPECT_EQ(drift.tokens, 12);
-    for (int64_t i = 0; i < x.columns; ++i)
-      for (int64_t j = 0; j < x.columns; ++j) {
-        double expected = 0;
-        for (int64_t t = 0; t < x.rows; ++t)
-          expected += (double(y.row(t)[i]) - x.row(t)[i]) * x.row(t)[j] / 12;
-        EXPECT_NEAR(drift.values[i * x.columns + j], expected, 1e-4);
-      }
+    // Of all rows, or of every second text's.
+    auto expectDrift = [&](const InputDrift &drift, bool ofHalf) {
+      std::vector<int64_t> rows;
+      int64_t row = 0;
+      for (size_t text = 0; text < texts.size(); ++text)
+        for (size_t t = 0; t < texts[text].size(); ++t, ++row)
+          if (!ofHalf || text % 2 == 0)
+            rows.push_back(row);
+      const int64_t count = rows.size();
+      EXPECT_EQ(drift.input.tokens, count);
+      EXPECT_EQ(drift.moment.tokens, count);
+      for (int64_t i = 0; i < x.columns; ++i)
+        for (int64_t j = 0; j < x.columns; ++j) {
+          double expected = 0, moment = 0;
+          for (int64_t t : rows) {
+            expected += (double(y.row(t)[i]) - x.row(t)[i]) * x.row(t)[j];
+            moment += double(x.row(t)[i]) * x.row(t)[j];
+          }
+          EXPECT_NEAR(drift.input.values[i * x.columns + j],
+                      expected / double(count), 1e-4);
+          EXPECT_NEAR(drift.moment.values[i * x.columns + j],
+                      moment / double(count), 1e-4);
+        }
+    };
+    expectDrift(*calibration.drift(), false);
+    expectDrift(*calibration.driftOfHalf(), true);
     for (const std::string &weight : input.weights) {
       bool addsToResidual = llvm::StringRef(weight).contains("attn_output") ||
                             llvm::StringRef(weight).contains("ffn_down");
@@ -245,6 +262,20 @@ TEST(LayerwiseCalibration, KnowsNoDriftWithoutAModelBeside) {
   auto model = tiny.interpreter();
   LayerwiseCalibration calibration(*model, texts);
   EXPECT_EQ(calibration.drift(), nullptr);
+  EXPECT_EQ(calibration.driftOfHalf(), nullptr);
+}
+
+TEST(LayerwiseCalibration, TakesTheFirstHalfOfASingleText) {
+  TinyModel tiny;
+  auto model = tiny.interpreter(), floats = tiny.interpreter();
+  LayerwiseCalibration calibration(*model, {{1, 2, 3, 4, 5, 6, 7}},
+                                   floats.get());
+  auto visit = [&](const LinearInput &, const SecondMoment &) -> Error {
+    EXPECT_EQ(calibration.drift()->moment.tokens, 7);
+    EXPECT_EQ(calibration.driftOfHalf()->moment.tokens, 3);
+    return Error::success();
+  };
+  EXPECT_FALSE(bool(calibration.run("quantize", visit)));
 }
 
 TEST(LayerwiseCalibration, NamesTheTextAndTokenWithoutFiniteActivations) {

@@ -67,6 +67,53 @@ TEST(QuantizeStack, FeedbackBeatsRoundingOnCorrelatedInputs) {
   }
 }
 
+TEST(QuantizeStack, RefinementLowersTheErrorOfFeedback) {
+  InputStatistics input = correlatedInput(128);
+  QuantizationOptions without, with;
+  without.refinementSweeps = 0;
+  for (int64_t bits : {1, 2, 3, 4}) {
+    double ratio = 0;
+    for (unsigned seed = 1; seed <= 4; ++seed) {
+      auto weights = gaussianStack(128, {96}, seed);
+      StackAllocation allocation = uniformAllocation(weights->stack, bits);
+      auto error = [&](const QuantizationOptions &options) {
+        return outputError(
+            *weights, quantize(*weights, input, allocation, options).matrix, 0,
+            input);
+      };
+      ratio += error(with) / error(without) / 4;
+    }
+    EXPECT_LT(ratio, 0.97) << bits << " bits";
+  }
+}
+
+/// After enough sweeps no code can go up or down by one alone and gain.
+TEST(QuantizeStack, RefinementEndsWhereNoCodeAloneCanGain) {
+  const int64_t columns = 64;
+  auto weights = gaussianStack(columns, {16});
+  InputStatistics input = correlatedInput(columns);
+  QuantizationOptions options;
+  options.refinementSweeps = 50;
+  options.refitScales = false;
+  options.damping = 1e-4;
+  QuantizedMatrix matrix =
+      quantize(*weights, input, uniformAllocation(weights->stack, 2), options)
+          .matrix;
+  const double least =
+      outputError(*weights, matrix, 0, input, /*relative=*/false);
+  int gains = 0;
+  for (uint16_t &code : matrix.panels[0].codes)
+    for (int change : {-1, 1}) {
+      if (code + change < 0 || code + change > 3)
+        continue;
+      code += change;
+      gains += outputError(*weights, matrix, 0, input, /*relative=*/false) <
+               least * (1 - 1e-4);
+      code -= change;
+    }
+  EXPECT_EQ(gains, 0);
+}
+
 /// tr F E H E^T over the mean of what the weights themselves give.
 double costOfErrors(const SyntheticStack &weights,
                     const QuantizedMatrix &matrix, const InputStatistics &input,
@@ -111,37 +158,113 @@ TEST(QuantizeStack, FeedbackOverRowsLowersTheCostOfCorrelatedOutputs) {
   }
 }
 
-/// With x_float = 1.5 x and r_float - r = A x, the answer to drift is known.
-TEST(QuantizeStack, MakesGoodForDriftOfInputAndResidual) {
-  const int64_t rows = 48, columns = 64;
-  auto weights = gaussianStack(columns, {rows});
-  auto residual = gaussianStack(columns, {rows}, /*seed=*/5);
-  InputStatistics input = correlatedInput(columns), drifted = input;
-  for (float value : input.moment)
-    drifted.drift.push_back(0.5f * value);
-  std::vector<float> &residualDrift = weights->stack.panels[0].residualDrift;
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j) {
-      double sum = 0;
-      for (int64_t k = 0; k < columns; ++k)
-        sum += double(residual->values[0][i * columns + k]) *
-               input.moment[k * columns + j];
-      residualDrift.push_back(float(sum));
-    }
+namespace {
+
+/// Statistics of x_float = 1.5 x and r_float - r = A x: the answer to drift is
+/// known, half of the weights and A.
+struct KnownDrift {
+  static constexpr int64_t rows = 48, columns = 64;
+  std::unique_ptr<SyntheticStack> weights = gaussianStack(columns, {rows});
+  std::unique_ptr<SyntheticStack> residual =
+      gaussianStack(columns, {rows}, /*seed=*/5);
+  InputStatistics input = correlatedInput(columns);
   QuantizationOptions options;
-  options.driftDamping = 1e-6;
-  for (double share : {0.0, 0.5, 1.0}) {
-    options.driftShare = share;
+
+  KnownDrift() {
+    options.driftDamping = 1e-6;
+    for (float value : input.moment)
+      input.drift.push_back(0.5f * value);
+    StackPanel &panel = weights->stack.panels[0];
+    panel.residualDrift.resize(rows * columns);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < columns; ++k)
+          sum += double(residual->values[0][i * columns + k]) *
+                 input.moment[k * columns + j];
+        panel.residualDrift[i * columns + j] = float(sum);
+      }
+    input.half = {0.5, input.moment, input.drift};
+    panel.residualDriftOfHalf = panel.residualDrift;
+  }
+
+  /// Adds noise to what each half says, of the answer's size times `size`.
+  void addNoise(float size) {
+    auto add = [&](std::vector<float> &all, std::vector<float> &half,
+                   unsigned seed, float answer) {
+      const int64_t count = int64_t(all.size()) / columns;
+      std::mt19937 random(seed);
+      std::normal_distribution<float> normal(0, size * answer);
+      for (int64_t i = 0; i < count; ++i) {
+        // Of the answer, so that noise has the directions that inputs have.
+        std::vector<float> a(columns), b(columns);
+        for (int64_t k = 0; k < columns; ++k)
+          a[k] = normal(random), b[k] = normal(random);
+        for (int64_t j = 0; j < columns; ++j)
+          for (int64_t k = 0; k < columns; ++k) {
+            const float h = input.moment[k * columns + j];
+            half[i * columns + j] += a[k] * h;
+            all[i * columns + j] += (a[k] + b[k]) / 2 * h;
+          }
+      }
+    };
+    StackPanel &panel = weights->stack.panels[0];
+    add(input.drift, input.half.drift, 11, 0.5f / std::sqrt(float(columns)));
+    add(panel.residualDrift, panel.residualDriftOfHalf, 12, 0.02f);
+  }
+
+  /// How far the quantised rows are from the weights with `share` of the
+  /// answer, over these.
+  double errorFrom(float share) const {
     QuantizedMatrix matrix =
-        quantize(*weights, drifted, uniformAllocation(weights->stack, 16),
+        quantize(*weights, input, uniformAllocation(weights->stack, 16),
                  options)
             .matrix;
-    // What the quantised rows should be, in the place of the weights.
     auto expected = gaussianStack(columns, {rows});
     for (size_t k = 0; k < expected->values[0].size(); ++k)
-      expected->values[0][k] += float(share) * (0.5f * weights->values[0][k] +
-                                                residual->values[0][k]);
-    EXPECT_LT(outputError(*expected, matrix, 0, input), 1e-5) << share;
+      expected->values[0][k] +=
+          share * (0.5f * weights->values[0][k] + residual->values[0][k]);
+    return outputError(*expected, matrix, 0, input);
+  }
+};
+
+} // namespace
+
+TEST(QuantizeStack, MakesGoodForDriftThatAllTextsShow) {
+  EXPECT_LT(KnownDrift().errorFrom(1), 1e-5);
+}
+
+TEST(QuantizeStack, LeavesDriftThatNothingConfirms) {
+  KnownDrift drift;
+  drift.input.half = {};
+  EXPECT_LT(drift.errorFrom(0), 1e-5);
+}
+
+/// Halves that contradict each other, and, beside them, that say the same.
+TEST(QuantizeStack, LeavesDriftThatIsNoise) {
+  KnownDrift drift;
+  drift.addNoise(30);
+  const double error = drift.errorFrom(0);
+  StackPanel &panel = drift.weights->stack.panels[0];
+  panel.residualDriftOfHalf = panel.residualDrift;
+  drift.input.half.drift = drift.input.drift;
+  EXPECT_LT(error, 0.1 * drift.errorFrom(0));
+}
+
+/// The noisier, the less of it is taken: always nearer to the answer than the
+/// weights are.
+TEST(QuantizeStack, MakesGoodForAShareOfNoisyDrift) {
+  KnownDrift none;
+  none.input.half = {};
+  const double nothing = none.errorFrom(1);
+  double last = 0;
+  for (float noise : {0.1f, 0.3f, 1.0f}) {
+    KnownDrift drift;
+    drift.addNoise(noise);
+    const double error = drift.errorFrom(1);
+    EXPECT_GT(error, last) << noise;
+    EXPECT_LT(error, nothing) << noise;
+    last = error;
   }
 }
 
@@ -182,13 +305,14 @@ TEST(QuantizeStack, RefittedScalesLowerTheError) {
   }
 }
 
-// Without the refit, the loss that feedback counts is that of the result under
-// the damped moment (an identity of GPTQ).
+// Without refinement and refit, the loss that feedback counts is that of the
+// result under the damped moment (an identity of GPTQ).
 TEST(QuantizeStack, StatedLossIsTheOutputErrorUnderTheDampedMoment) {
   auto weights = gaussianStack(64, {48, 32});
   InputStatistics input = correlatedInput(64), damped = input;
   QuantizationOptions options;
   options.refitScales = false;
+  options.refinementSweeps = 0;
   double mean = 0;
   for (int64_t j = 0; j < 64; ++j)
     mean += input.moment[j * 65] / 64.0;
