@@ -42,6 +42,10 @@ private:
   llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);
 
+  // Estimate.cpp: how long the whole will take.
+  llvm::Error estimate();
+  llvm::Error measureLayers(int64_t layers, const TuneOptions &tune);
+
   // StageFiles.cpp: what a stage leaves to be read.
   std::vector<std::string> compressionFiles() const;
   llvm::Error writeIR(llvm::StringRef path);

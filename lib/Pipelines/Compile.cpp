@@ -44,7 +44,8 @@ static bool isSingleFile(const CompileOptions &options) {
 // Threads of MLIR would have nothing to do, as all passes run on the module,
 // and printing IR or local reproducers of crashes forbid them.
 Compilation::Compilation(const CompileOptions &options)
-    : options(options), measures(options.timing || !options.report.empty()),
+    : options(options),
+      measures(options.timing || options.estimate || !options.report.empty()),
       context(MLIRContext::Threading::DISABLED) {}
 
 /// What can be refused before the model is read.
@@ -130,6 +131,8 @@ llvm::Error Compilation::run() {
     return error;
   if (llvm::Error error = writeCalibrationTokens())
     return error;
+  if (options.estimate)
+    return estimate();
   if (llvm::Error error = runStages())
     return error;
   if (llvm::Error error = finish())

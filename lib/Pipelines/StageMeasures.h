@@ -4,6 +4,7 @@
 #define PICOLLM_LIB_PIPELINES_STAGEMEASURES_H
 
 #include "mlir/Support/Timing.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -28,6 +29,9 @@ public:
 
   llvm::Error run(llvm::StringRef stage,
                   llvm::function_ref<llvm::Error(mlir::TimingScope &)> body);
+
+  /// In the order in which they ran.
+  llvm::ArrayRef<StageMeasure> all() const { return measures; }
 
   /// A table for people.
   void print(llvm::raw_ostream &os) const;

@@ -14,11 +14,15 @@ static double seconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-static std::string clockTime(double s) {
+std::string picollm::clockTime(double seconds) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  int64_t whole = static_cast<int64_t>(s + 0.5);
-  os << whole / 60 << ':' << llvm::format("%02d", int(whole % 60));
+  int64_t whole = static_cast<int64_t>(seconds + 0.5);
+  if (whole < 3600)
+    os << whole / 60;
+  else
+    os << whole / 3600 << ':' << llvm::format("%02d", int(whole / 60 % 60));
+  os << ':' << llvm::format("%02d", int(whole % 60));
   return text;
 }
 

@@ -14,6 +14,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -134,6 +135,11 @@ static cl::opt<std::string> report(
              "would lose at every width) and stages.json (time and memory) "
              "here"),
     cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<bool> estimate(
+    "estimate",
+    cl::desc("Compress the first two layers, print how long all will take and "
+             "how much memory, and leave nothing"),
+    cl::cat(category));
 static cl::opt<bool> timing("timing",
                             cl::desc("Print time and memory of each stage"),
                             cl::cat(category));
@@ -152,6 +158,7 @@ Examples:
   picollm-compile SmolLM2.gguf --size=60M -o smol     by size of the weight file
   picollm-compile SmolLM2.gguf --bits=3 --calibration=my-texts -o smol
   picollm-compile SmolLM2.gguf --bits=3 --task=questions.jsonl -o smol
+  picollm-compile Llama-2-7B.gguf --bits=3 --calibration=my-texts --estimate
   picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
   picollm-compile SmolLM2.gguf --bundle -o smol       one file to ship: smol/libsmol.so
@@ -255,6 +262,12 @@ static Error fillCompression(picollm::CompileOptions &options) {
 static Error fillOptions(picollm::CompileOptions &options) {
   if (model.empty())
     return error("no model given; picollm-compile --help shows how to call it");
+  if (estimate && output.empty()) {
+    SmallString<128> temporary;
+    sys::path::system_temp_directory(/*ErasedOnReboot=*/true, temporary);
+    sys::path::append(temporary, "picollm-estimate");
+    output = temporary.str().str();
+  }
   if (output.empty())
     return error("no output folder given; add -o DIR");
   if (Error problem = fillCompression(options))
@@ -274,6 +287,7 @@ static Error fillOptions(picollm::CompileOptions &options) {
   options.saveStages = saveStages;
   options.report = report;
   options.timing = timing;
+  options.estimate = estimate;
   options.compileTo = compileTo;
   if (StringRef(output).ends_with(picollm::packExtension) &&
       !compileTo.getNumOccurrences())

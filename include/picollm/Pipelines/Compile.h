@@ -51,6 +51,8 @@ struct CompileOptions {
   std::string saveStages; ///< folder, or empty
   /// Folder for allocation, losses and measures of the stages, or empty.
   std::string report;
+  /// Print how long the compression will take, and leave nothing.
+  bool estimate = false;
   bool timing = false; ///< print time and memory of each stage on stderr
   bool bundle = false; ///< runtime, weights and tokenizer in the library
   std::string runtime; ///< libpicollm-runtime.a for it; empty: is found

@@ -9,6 +9,9 @@
 
 namespace picollm {
 
+/// "m:ss", or "h:mm:ss" from an hour on.
+std::string clockTime(double seconds);
+
 /// A line such as `quantize  12/30 layers  40 %  0:31 left` on stderr,
 /// rewritten in place on a terminal, printed once at the end elsewhere. Nothing
 /// is shown in the first two seconds of a stage, nor where progress was turned

@@ -2,6 +2,7 @@
 //
 // In order: createConvertModelToLayout, createConvertLayoutToStep,
 // createInsertBarriers, createAssignBuffers; all run on the module.
+// createKeepLayers makes a smaller model first, to measure it.
 //
 //===----------------------------------------------------------------------===//
 

@@ -5,6 +5,17 @@
 
 include "mlir/Pass/PassBase.td"
 
+def KeepLayers : Pass<"picollm-keep-layers", "::mlir::ModuleOp"> {
+  let summary = "a model of the first layers alone";
+  let description = [{
+    What follows the last layer then reads the residual stream behind the layers
+    that are kept. Weights that nothing reads any more are erased. Serves to
+    measure what a layer costs.
+  }];
+  let options = [
+    Option<"layers", "layers", "int64_t", "1", "how many are kept">];
+}
+
 def ConvertModelToLayout
     : Pass<"picollm-convert-model-to-layout", "::mlir::ModuleOp"> {
   let summary = "products and look-ups by packed matrices";
