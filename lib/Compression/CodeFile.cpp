@@ -76,6 +76,8 @@ llvm::Expected<int64_t> CodeFileWriter::append(const QuantizedMatrix &matrix) {
     const QuantizedPanel &values = matrix.panels[p];
     writeVector(*os, values.segmentScales);
     writeVector(*os, values.rowScales);
+    writeVector(*os, values.groupScales);
+    writeVector(*os, values.zeros);
     std::vector<char> row(rowBytes(panel));
     for (int64_t i = 0; i < panel.rows; ++i) {
       writeRow(panel, values.codes.data() + i * matrix.layout.columns,
@@ -130,9 +132,11 @@ llvm::Expected<QuantizedMatrix> picollm::readCodes(llvm::StringRef bytes,
     return truncated();
   for (const Panel &panel : layout.panels) {
     QuantizedPanel &values = matrix.panels.emplace_back();
-    size_t row = rowBytes(panel);
+    size_t row = rowBytes(panel), groups = panel.rows * panelGroups(panel);
     if (!readVector(bytes, panel.segments.size(), values.segmentScales) ||
         !readVector(bytes, panel.rows, values.rowScales) ||
+        !readVector(bytes, groups, values.groupScales) ||
+        !readVector(bytes, groups, values.zeros) ||
         bytes.size() / std::max<size_t>(row, 1) <
             (row ? static_cast<size_t>(panel.rows) : 0))
       return truncated();

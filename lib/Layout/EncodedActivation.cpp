@@ -24,6 +24,7 @@ static EncodedSegmentOffsets place(const Segment &segment, int64_t &begin) {
   case ActivationEncoding::Table4I8:
     values = segment.columns / 4 * 16;
     scales = segmentBlocks(segment) * 4;
+    sums = segment.group ? scales : 0;
     break;
   case ActivationEncoding::CodesI8:
     values = segment.columns;
@@ -49,9 +50,9 @@ int64_t picollm::encodedActivationBytes(const MatrixLayout &layout) {
   return bytes;
 }
 
-EncodedSegmentOffsets
-picollm::encodedSegmentOffsets(const MatrixLayout &layout, size_t panel,
-                               size_t segment) {
+EncodedSegmentOffsets picollm::encodedSegmentOffsets(const MatrixLayout &layout,
+                                                     size_t panel,
+                                                     size_t segment) {
   assert(panel < layout.panels.size() &&
          segment < layout.panels[panel].segments.size());
   int64_t bytes = 0;

@@ -46,8 +46,30 @@ int64_t picollm::storedRows(int64_t rows) {
   return llvm::alignTo(rows, tileRows);
 }
 
-int64_t picollm::segmentTileBytes(const Segment &segment) {
+int64_t picollm::segmentGroups(const Segment &segment) {
+  return segment.group ? llvm::divideCeil(segment.columns, segment.group) : 0;
+}
+
+int64_t picollm::panelGroups(const Panel &panel) {
+  int64_t sum = 0;
+  for (const Segment &segment : panel.segments)
+    sum += segmentGroups(segment);
+  return sum;
+}
+
+int64_t picollm::groupScalesOffset(const Segment &segment) {
   return segment.columns / stepColumns * stepBytes(segment.bits);
+}
+
+int64_t picollm::groupZerosOffset(const Segment &segment) {
+  return groupScalesOffset(segment) + segmentGroups(segment) * groupScaleBytes;
+}
+
+int64_t picollm::segmentTileBytes(const Segment &segment) {
+  return llvm::alignTo(groupZerosOffset(segment) +
+                           segmentGroups(segment) *
+                               groupZeroBytes(segment.bits),
+                       tileAlignment);
 }
 
 int64_t picollm::tileBytes(const Panel &panel) {
@@ -127,6 +149,12 @@ llvm::Error picollm::checkLayout(const MatrixLayout &layout) {
       if (segment.columns > maxColumns)
         return error("segment has " + llvm::Twine(segment.columns) +
                      " columns, expected at most " + llvm::Twine(maxColumns));
+      if (segment.group != 0 && segment.group != blockColumns)
+        return error("segment has groups of " + llvm::Twine(segment.group) +
+                     " columns, expected " + llvm::Twine(blockColumns));
+      if (segment.group != 0 && (segment.bits == 0 || segment.bits > 8))
+        return error("segment of " + llvm::Twine(segment.bits) +
+                     " bits has groups, which are for 1..8 bits");
       columns += segment.columns;
     }
     if (columns != layout.columns)

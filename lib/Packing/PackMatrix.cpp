@@ -86,6 +86,35 @@ static void forEachTileColumn(const Panel &panel, Visitor visit) {
   }
 }
 
+namespace {
+
+/// Where the scale and the zero of a row's group lie in a tile.
+struct GroupPlace {
+  int64_t scale, zero, zeroShift, zeroMask;
+};
+
+} // namespace
+
+/// Calls visit(place, row of the tile, group of the panel) for each group of
+/// `rows` rows of a tile.
+template <typename Visitor>
+static void forEachTileGroup(const Panel &panel, int64_t rows, Visitor visit) {
+  int64_t offset = 0, group = 0;
+  for (const Segment &segment : panel.segments) {
+    const int64_t scales = offset + groupScalesOffset(segment);
+    const int64_t zeros = offset + groupZerosOffset(segment);
+    const bool nibbles = zeroBits(segment.bits) == 4;
+    for (int64_t g = 0; g < segmentGroups(segment); ++g, ++group)
+      for (int64_t r = 0; r < rows; ++r)
+        visit(GroupPlace{scales + g * groupScaleBytes + 2 * r,
+                         zeros + g * groupZeroBytes(segment.bits) +
+                             (nibbles ? r % 16 : r),
+                         nibbles ? r / 16 * 4 : 0, nibbles ? 15 : 255},
+              r, group);
+    offset += segmentTileBytes(segment);
+  }
+}
+
 static llvm::Error checkSize(const MatrixLayout &layout, size_t bytes) {
   if (bytes == static_cast<size_t>(matrixBytes(layout)))
     return llvm::Error::success();
@@ -121,7 +150,7 @@ llvm::Error picollm::packMatrix(const QuantizedMatrix &matrix,
     for (int64_t i = 0; i < panel.rows; ++i)
       endian::write16le(bytes.data() + offsets.rowScales + 2 * i,
                         values.rowScales[i]);
-    int64_t tile = tileBytes(panel);
+    int64_t tile = tileBytes(panel), groups = panelGroups(panel);
     parallelFor(storedRows(panel.rows) / tileRows, [&](int64_t t) {
       uint8_t *out = bytes.data() + offsets.tiles + t * tile;
       int64_t begin = t * tileRows;
@@ -132,6 +161,12 @@ llvm::Error picollm::packMatrix(const QuantizedMatrix &matrix,
           packCode(out + step, bits, r, j % stepColumns,
                    codes[r * layout.columns + j]);
       });
+      forEachTileGroup(
+          panel, rows, [&](const GroupPlace &at, int64_t r, int64_t group) {
+            const int64_t from = (begin + r) * groups + group;
+            endian::write16le(out + at.scale, values.groupScales[from]);
+            out[at.zero] |= values.zeros[from] << at.zeroShift;
+          });
     });
   }
   return llvm::Error::success();
@@ -167,7 +202,9 @@ picollm::unpackMatrix(const MatrixLayout &layout,
       values.rowScales.push_back(
           endian::read16le(bytes.data() + offsets.rowScales + 2 * i));
     values.codes.resize(panel.rows * layout.columns);
-    int64_t tile = tileBytes(panel);
+    int64_t tile = tileBytes(panel), groups = panelGroups(panel);
+    values.groupScales.resize(panel.rows * groups);
+    values.zeros.resize(panel.rows * groups);
     parallelFor(storedRows(panel.rows) / tileRows, [&](int64_t t) {
       const uint8_t *in = bytes.data() + offsets.tiles + t * tile;
       int64_t begin = t * tileRows;
@@ -178,6 +215,12 @@ picollm::unpackMatrix(const MatrixLayout &layout,
           codes[r * layout.columns + j] =
               unpackCode(in + step, bits, r, j % stepColumns);
       });
+      forEachTileGroup(
+          panel, rows, [&](const GroupPlace &at, int64_t r, int64_t group) {
+            const int64_t to = (begin + r) * groups + group;
+            values.groupScales[to] = endian::read16le(in + at.scale);
+            values.zeros[to] = in[at.zero] >> at.zeroShift & at.zeroMask;
+          });
     });
   }
   if (llvm::Error error = checkQuantizedMatrix(matrix))

@@ -48,6 +48,19 @@ static llvm::Error checkCodes(const Panel &panel, const QuantizedPanel &values,
   return llvm::Error::success();
 }
 
+static llvm::Error checkZeros(const Panel &panel,
+                              const QuantizedPanel &values) {
+  const uint8_t *zero = values.zeros.data();
+  for (int64_t i = 0; i < panel.rows; ++i)
+    for (const Segment &segment : panel.segments)
+      for (int64_t g = 0; g < segmentGroups(segment); ++g, ++zero)
+        if (*zero >= 1u << segment.bits)
+          return invalid("has zero " + llvm::Twine(unsigned(*zero)) +
+                         " in row " + llvm::Twine(i) + " of a segment of " +
+                         llvm::Twine(segment.bits) + " bits");
+  return llvm::Error::success();
+}
+
 llvm::Error picollm::checkQuantizedMatrix(const QuantizedMatrix &matrix) {
   const MatrixLayout &layout = matrix.layout;
   if (llvm::Error error = checkLayout(layout))
@@ -73,6 +86,14 @@ llvm::Error picollm::checkQuantizedMatrix(const QuantizedMatrix &matrix) {
     if (llvm::Error error =
             checkSize("row scales", values.rowScales.size(), panel.rows))
       return error;
+    const int64_t groups = panel.rows * panelGroups(panel);
+    if (llvm::Error error =
+            checkSize("group scales", values.groupScales.size(), groups))
+      return error;
+    if (llvm::Error error = checkSize("zeros", values.zeros.size(), groups))
+      return error;
+    if (llvm::Error error = checkZeros(panel, values))
+      return error;
     if (llvm::Error error = checkSize("codes", values.codes.size(),
                                       panel.rows * layout.columns))
       return error;
@@ -88,12 +109,21 @@ void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
   const QuantizedPanel &values = matrix.panels[panel];
   const uint16_t *codes = values.codes.data() + row * layout.columns;
   float rowScale = halfToFloat(values.rowScales[row]);
-  int64_t j = 0;
+  int64_t j = 0, group = row * panelGroups(layout.panels[panel]);
   for (size_t s = 0; s < layout.panels[panel].segments.size(); ++s) {
     const Segment &segment = layout.panels[panel].segments[s];
     float segmentScale = values.segmentScales[s];
     int64_t top = (int64_t(1) << segment.bits) - 1;
-    for (int64_t end = j + segment.columns; j < end; ++j) {
+    const int64_t begin = j, end = j + segment.columns;
+    for (; j < end && segment.group; ++j) {
+      const int64_t g = group + (j - begin) / segment.group;
+      float scale = rowScale * halfToFloat(matrix.columnScales[j]);
+      out[matrix.order[j]] =
+          ((scale * segmentScale) * halfToFloat(values.groupScales[g])) *
+          float(2 * (int(codes[j]) - int(values.zeros[g])));
+    }
+    group += segmentGroups(segment);
+    for (; j < end; ++j) {
       float level = segment.bits == 0    ? 0.0f
                     : segment.bits == 16 ? halfToFloat(codes[j])
                                          : float(2 * int64_t(codes[j]) - top);

@@ -33,21 +33,25 @@ public:
           const std::vector<EncodedActivation> &tokens)
       : columns(matrix.layout.columns), first(first),
         rows(std::min(rowTile, matrix.layout.panels[panel].rows - first)),
-        codes(matrix.panels[panel].codes.data() + first * columns),
-        tokens(tokens), sums(tokens.size() * rows), acc(tokens.size(), rows) {}
+        groups(panelGroups(matrix.layout.panels[panel])),
+        values(matrix.panels[panel]),
+        codes(values.codes.data() + first * columns), tokens(tokens),
+        sums(tokens.size() * rows), acc(tokens.size(), rows) {}
 
   void addBlock(size_t segment, size_t block);
   void addHalves(size_t segment);
   /// The panel's rows are the columns of y from `begin` on.
-  void writeTo(Matrix &y, int64_t begin,
-               const std::vector<uint16_t> &rowScales) const;
+  void writeTo(Matrix &y, int64_t begin) const;
 
 private:
   void fillCodes(const EncodedBlock &block);
   void fillTables(const EncodedBlock &block);
+  void addSums(size_t segment, size_t block);
+  void addGroupSums(size_t segment, size_t block);
 
-  int64_t columns, first, rows;
-  const uint16_t *codes;
+  int64_t columns, first, rows, groups;
+  const QuantizedPanel &values;
+  const uint16_t *codes; ///< of the first row
   const std::vector<EncodedActivation> &tokens;
   int64_t width = 0;          ///< of the operands of a block's product
   std::vector<float> weights; ///< rows x width
@@ -101,10 +105,33 @@ void RowTile::addBlock(size_t segment, size_t index) {
   }
   multiply(tokens.size(), rows, width, 1, {inputs.data(), width},
            {weights.data(), width, /*transposed=*/true}, 0, sums.data(), rows);
+  shape.group < 0 ? addSums(segment, index) : addGroupSums(segment, index);
+}
+
+void RowTile::addSums(size_t segment, size_t index) {
   for (size_t t = 0; t < tokens.size(); ++t) {
     float scale = tokens[t][segment].blocks[index].scale;
     for (int64_t i = 0; i < rows; ++i)
       acc.row(t)[i] += sums[t * rows + i] * scale;
+  }
+}
+
+/// From the levels 2 q - (2^b - 1) to 2 q - 2 z, exact in floats too, then by
+/// the scale of the row's group.
+void RowTile::addGroupSums(size_t segment, size_t index) {
+  const EncodedBlock &shape = tokens[0][segment].blocks[index];
+  std::vector<float> scales(rows), offsets(rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t group = (first + i) * groups + shape.group;
+    scales[i] = halfToFloat(values.groupScales[group]);
+    offsets[i] = (1 << shape.bits) - 1 - 2 * values.zeros[group];
+  }
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    const EncodedBlock &block = tokens[t][segment].blocks[index];
+    const float sum = block.sum;
+    for (int64_t i = 0; i < rows; ++i)
+      acc.row(t)[i] +=
+          (sums[t * rows + i] + offsets[i] * sum) * (block.scale * scales[i]);
   }
 }
 
@@ -123,12 +150,11 @@ void RowTile::addHalves(size_t segment) {
   }
 }
 
-void RowTile::writeTo(Matrix &y, int64_t begin,
-                      const std::vector<uint16_t> &rowScales) const {
+void RowTile::writeTo(Matrix &y, int64_t begin) const {
   for (size_t t = 0; t < tokens.size(); ++t)
     for (int64_t i = 0; i < rows; ++i)
       y.row(t)[begin + first + i] =
-          acc.row(t)[i] * halfToFloat(rowScales[first + i]);
+          acc.row(t)[i] * halfToFloat(values.rowScales[first + i]);
 }
 
 /// Rows of one panel, to the columns of y from `begin` on.
@@ -143,7 +169,7 @@ static void multiplyPanel(const QuantizedMatrix &matrix, size_t panel,
         tile.addBlock(segment, b);
       tile.addHalves(segment);
     }
-    tile.writeTo(y, begin, matrix.panels[panel].rowScales);
+    tile.writeTo(y, begin);
   });
 }
 

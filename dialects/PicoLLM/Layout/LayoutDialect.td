@@ -17,9 +17,14 @@ def Layout_Dialect : Dialect {
 def Layout_PanelAttr : AttrDef<Layout_Dialect, "Panel"> {
   let mnemonic = "panel";
   let summary = "rows with one list of segments: `<576: 8x32, 4x544>`";
-  let description = [{`rows: bits x columns, ...` in stored order of columns.}];
+  let description = [{
+    `rows: bits x columns, ...` in stored order of columns. `3x576 group 128`:
+    each 128 columns of the segment have a scale and a zero in every row; 0 in
+    `group` where they have not.
+  }];
   let parameters = (ins "int64_t":$rows, ArrayRefParameter<"int64_t">:$bits,
-                        ArrayRefParameter<"int64_t">:$columns);
+                        ArrayRefParameter<"int64_t">:$columns,
+                        ArrayRefParameter<"int64_t">:$group);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

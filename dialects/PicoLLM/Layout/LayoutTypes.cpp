@@ -49,20 +49,22 @@ StringRef picollm::layout::stringifyEncoding(ActivationEncoding encoding) {
 //===-- Panels
 //--------------------------------------------------------------===//
 
-/// `576: 8x32, 4x544`
+/// `576: 8x32, 4x544 group 128`
 static void printPanel(AsmPrinter &printer, PanelAttr panel) {
   printer << panel.getRows() << ": ";
-  llvm::interleaveComma(llvm::zip_equal(panel.getBits(), panel.getColumns()),
-                        printer, [&](auto segment) {
-                          printer << std::get<0>(segment) << "x"
-                                  << std::get<1>(segment);
-                        });
+  llvm::interleaveComma(
+      llvm::zip_equal(panel.getBits(), panel.getColumns(), panel.getGroup()),
+      printer, [&](auto segment) {
+        printer << std::get<0>(segment) << "x" << std::get<1>(segment);
+        if (int64_t group = std::get<2>(segment))
+          printer << " group " << group;
+      });
 }
 
 static FailureOr<PanelAttr> parsePanel(AsmParser &parser) {
   SMLoc loc = parser.getCurrentLocation();
   int64_t rows = 0;
-  SmallVector<int64_t> bits, columns;
+  SmallVector<int64_t> bits, columns, groups;
   auto parseSegment = [&]() -> ParseResult {
     // As a list of dimensions: `0x32` alone would be a hexadecimal number.
     SmallVector<int64_t> pair;
@@ -74,13 +76,17 @@ static FailureOr<PanelAttr> parsePanel(AsmParser &parser) {
       return parser.emitError(loc, "expected bits x columns");
     bits.push_back(pair[0]);
     columns.push_back(pair[1]);
+    groups.push_back(0);
+    if (succeeded(parser.parseOptionalKeyword("group")))
+      return parser.parseInteger(groups.back());
     return success();
   };
   if (parser.parseInteger(rows) || parser.parseColon() ||
       parser.parseCommaSeparatedList(parseSegment))
     return failure();
-  auto panel = PanelAttr::getChecked([&] { return parser.emitError(loc); },
-                                     parser.getContext(), rows, bits, columns);
+  auto panel =
+      PanelAttr::getChecked([&] { return parser.emitError(loc); },
+                            parser.getContext(), rows, bits, columns, groups);
   if (!panel)
     return failure();
   return panel;
@@ -102,24 +108,26 @@ void PanelAttr::print(AsmPrinter &printer) const {
 }
 
 static Panel panelOf(int64_t rows, ArrayRef<int64_t> bits,
-                     ArrayRef<int64_t> columns) {
+                     ArrayRef<int64_t> columns, ArrayRef<int64_t> groups) {
   Panel panel;
   panel.rows = rows;
-  for (auto [width, count] : llvm::zip_equal(bits, columns))
-    panel.segments.push_back({width, count});
+  for (auto [width, count, group] : llvm::zip_equal(bits, columns, groups))
+    panel.segments.push_back({width, count, group});
   return panel;
 }
 
 LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 int64_t rows, ArrayRef<int64_t> bits,
-                                ArrayRef<int64_t> columns) {
-  if (bits.size() != columns.size())
-    return emitError() << "panel has " << bits.size() << " widths for "
-                       << columns.size() << " segments (panel_c1)";
+                                ArrayRef<int64_t> columns,
+                                ArrayRef<int64_t> groups) {
+  if (bits.size() != columns.size() || groups.size() != columns.size())
+    return emitError() << "panel has " << bits.size() << " widths and "
+                       << groups.size() << " groups for " << columns.size()
+                       << " segments (panel_c1)";
   MatrixLayout alone;
   for (int64_t count : columns)
     alone.columns += count;
-  alone.panels.push_back(panelOf(rows, bits, columns));
+  alone.panels.push_back(panelOf(rows, bits, columns, groups));
   if (llvm::Error error = checkLayout(alone))
     return emitError() << llvm::toString(std::move(error)) << " (panel_c1)";
   return success();
@@ -162,8 +170,8 @@ static MatrixLayout layoutOf(int64_t columns, ArrayRef<PanelAttr> panels) {
   MatrixLayout layout;
   layout.columns = columns;
   for (PanelAttr panel : panels)
-    layout.panels.push_back(
-        panelOf(panel.getRows(), panel.getBits(), panel.getColumns()));
+    layout.panels.push_back(panelOf(panel.getRows(), panel.getBits(),
+                                    panel.getColumns(), panel.getGroup()));
   return layout;
 }
 
@@ -181,12 +189,14 @@ MatrixLayout MatrixType::getLayout() const {
 MatrixType MatrixType::get(MLIRContext *context, const MatrixLayout &layout) {
   SmallVector<PanelAttr> panels;
   for (const Panel &panel : layout.panels) {
-    SmallVector<int64_t> bits, columns;
+    SmallVector<int64_t> bits, columns, groups;
     for (const Segment &segment : panel.segments) {
       bits.push_back(segment.bits);
       columns.push_back(segment.columns);
+      groups.push_back(segment.group);
     }
-    panels.push_back(PanelAttr::get(context, panel.rows, bits, columns));
+    panels.push_back(
+        PanelAttr::get(context, panel.rows, bits, columns, groups));
   }
   return get(context, layout.columns, panels);
 }

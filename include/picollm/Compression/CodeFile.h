@@ -10,9 +10,9 @@
 namespace picollm {
 
 /// Appends quantised matrices to a file, one after the other: order, column
-/// scales, then per panel segment scales, row scales and codes by rows; a code
-/// takes two bytes in segments of 16 bits, none in segments of 0, else one.
-/// Vectors (tuned norms) lie between them as f32.
+/// scales, then per panel segment scales, row scales, group scales, zeros and
+/// codes by rows; a code takes two bytes in segments of 16 bits, none in
+/// segments of 0, else one. Vectors (tuned norms) lie between them as f32.
 class CodeFileWriter {
 public:
   static llvm::Expected<std::unique_ptr<CodeFileWriter>>

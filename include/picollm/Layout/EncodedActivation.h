@@ -10,7 +10,9 @@
 //           f32       float[columns]
 //   scales  f32[blocks], only codes_i8 and table4_i8: the scale of each block
 //           of blockColumns times the segment's scale a_s
-//   sums    i32[blocks], only codes_i8: sum of the block's codes
+//   sums    i32[blocks], codes_i8: sum of the block's codes
+//                        table4_i8, only where the segment has groups: sum of
+//                        the entries 15 of the block's tables
 // A segment of width 0 takes no bytes.
 //
 //===----------------------------------------------------------------------===//

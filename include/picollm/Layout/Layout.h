@@ -10,6 +10,12 @@
 //
 // with j the stored position of a column, r_i the row scale, c_j the column
 // scale, a_s the scale of segment s that holds j, q an unsigned code of b bits.
+// A segment may have groups: each 128 of its columns (the last group may be
+// shorter) then have a scale d and a zero z of their own in every row:
+//
+//   W[i][order[j]] ~ r_i * c_j * a_s * d[i][g] * (2 q[i][j] - 2 z[i][g])
+//
+// with z an unsigned integer of b bits and 1 <= b <= 8.
 //
 // Bytes of one matrix, in this order, each part aligned to 64 bytes:
 //   order          u16[columns] (u32 where columns > 65536): input column of
@@ -21,7 +27,11 @@
 //     tiles           stored rows / 32 tiles of tileBytes each
 //
 // A tile holds 32 rows: its segments in order, each cut into steps of 8
-// columns; a step of b bits takes 32 * b bytes. Within a step (row r of 32,
+// columns; a step of b bits takes 32 * b bytes. Behind the steps of a segment
+// with groups come f16[groups][32], the scales d of each group by rows, then
+// per group its zeros by rows: for b <= 4 16 bytes, byte r the zero of row r in
+// its low nibble and that of row r + 16 in its high one; for b > 4 u8[32]. Both
+// together are padded with zeros to 32 bytes. Within a step (row r of 32,
 // column k of 8):
 //   b in 1..3 (planes): for p in 0..b-1 a vector of 32 bytes; byte r holds bit
 //       p of the codes of row r: bit k of the byte is column k. (Low nibble:
@@ -36,7 +46,8 @@
 //               = bits 4-5 of U[c][g]; then for
 //       b odd:  one vector: bit 4 * c + g = bit b - 1 of U[c][g].
 //   b == 16: f16[8][32]: column k, then row r.
-// Padding rows hold code 0 (b <= 8) or 0.0 (b == 16) and row scale 0.
+// Padding rows hold code 0 (b <= 8) or 0.0 (b == 16) and row scale 0; their
+// groups hold scale 0 and zero 0.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,6 +68,8 @@ inline constexpr int64_t stepColumns = 8;
 /// Stored columns that share one activation scale; a block never crosses a
 /// segment, the last block of a segment may be shorter.
 inline constexpr int64_t blockColumns = 128;
+/// Alignment in bytes of each segment's part of a tile.
+inline constexpr int64_t tileAlignment = 32;
 /// Alignment in bytes of each part of a matrix in the weight file.
 inline constexpr int64_t partAlignment = 64;
 
@@ -79,8 +92,11 @@ enum class ActivationEncoding {
 struct Segment {
   int64_t bits = 0;    ///< 0..8 or 16
   int64_t columns = 0; ///< a positive multiple of stepColumns
+  /// Columns that share a scale and a zero in each row: blockColumns, so that a
+  /// group is a block of the activation; or 0, none. Widths 1..8.
+  int64_t group = 0;
   bool operator==(const Segment &o) const {
-    return bits == o.bits && columns == o.columns;
+    return bits == o.bits && columns == o.columns && group == o.group;
   }
 };
 
@@ -130,6 +146,30 @@ int64_t storedRows(int64_t rows);
 
 /// Bytes of one step of 8 columns by 32 rows.
 inline int64_t stepBytes(int64_t bits) { return 32 * bits; }
+
+/// Groups of the segment, 0 where it has none.
+int64_t segmentGroups(const Segment &segment);
+
+/// Groups of all segments of the panel.
+int64_t panelGroups(const Panel &panel);
+
+/// Bits that one zero takes in the file.
+inline int64_t zeroBits(int64_t bits) { return bits <= 4 ? 4 : 8; }
+
+/// Bytes of the scales of a group for the rows of a tile.
+inline constexpr int64_t groupScaleBytes = 2 * tileRows;
+
+/// Bytes of the zeros of a group for the rows of a tile.
+inline int64_t groupZeroBytes(int64_t bits) {
+  return tileRows * zeroBits(bits) / 8;
+}
+
+/// Offset in bytes of the group scales within a segment's part of a tile; they
+/// lie behind the codes.
+int64_t groupScalesOffset(const Segment &segment);
+
+/// The same of the zeros, behind the scales.
+int64_t groupZerosOffset(const Segment &segment);
 
 /// Bytes of the segment within one tile.
 int64_t segmentTileBytes(const Segment &segment);

@@ -15,7 +15,8 @@ llvm::Error packMatrix(const QuantizedMatrix &matrix,
                        llvm::MutableArrayRef<uint8_t> bytes);
 
 /// The inverse: reads a matrix of that layout from its bytes. Fails where the
-/// layout is invalid, the size is another or the order is no permutation.
+/// layout is invalid, the size is another, the order is no permutation or a
+/// zero is no code.
 llvm::Expected<QuantizedMatrix> unpackMatrix(const MatrixLayout &layout,
                                              llvm::ArrayRef<uint8_t> bytes);
 

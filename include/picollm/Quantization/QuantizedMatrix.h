@@ -15,6 +15,10 @@ struct QuantizedPanel {
   std::vector<float> segmentScales;
   /// r_i as IEEE half bits, one per row.
   std::vector<uint16_t> rowScales;
+  /// d as half bits and z (0 .. 2^b - 1), rows x groups, groups of all segments
+  /// that have any, in stored order; see panelGroups.
+  std::vector<uint16_t> groupScales;
+  std::vector<uint8_t> zeros;
   /// rows x columns in stored order: q (0 .. 2^b - 1), the half bits of width
   /// 16, or 0 for width 0.
   std::vector<uint16_t> codes;
@@ -29,11 +33,13 @@ struct QuantizedMatrix {
   std::vector<QuantizedPanel> panels;
 };
 
-/// Checks sizes, that `order` is a permutation and that codes fit the widths.
+/// Checks sizes, that `order` is a permutation and that codes and zeros fit the
+/// widths.
 llvm::Error checkQuantizedMatrix(const QuantizedMatrix &matrix);
 
 /// Writes row `row` of panel `panel` as floats in input order to
-/// `out[columns]`. Products associate as ((r_i * c_j) * a_s) * level.
+/// `out[columns]`. Products associate as ((r_i * c_j) * a_s) * level, with
+/// groups (((r_i * c_j) * a_s) * d) * level.
 void dequantizeRow(const QuantizedMatrix &matrix, size_t panel, int64_t row,
                    float *out);
 

@@ -10,7 +10,8 @@
 //              scale = max sum of |x'| over a group / 127, entry = round(...)
 //   f32        x' * a, no blocks
 // The sum of a block is an integer; y_i = r_i * sum over blocks ascending of
-// float(sum) * (scale * a). Rounding is to nearest even everywhere.
+// float(sum) * (scale * a), in a segment with groups float(sum) * ((scale * a)
+// * d). Rounding is to nearest even everywhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,9 +31,12 @@ struct EncodedBlock {
   int64_t bits = 0;  ///< width of the segment, 1..8
   int64_t begin = 0; ///< first stored column
   int64_t columns = 0;
+  int64_t group = -1;        ///< of the panel's groups; -1: has none
   float scale = 0;           ///< the block's scale times the segment's
   std::vector<int8_t> codes; ///< widths 4-8: one per column
-  int32_t sum = 0;           ///< widths 4-8: sum of the codes
+  /// What the block's x sum to in units of its scale: widths 4-8 the sum of the
+  /// codes, 1-3 of the tables' entries 15.
+  int32_t sum = 0;
   std::vector<std::array<int8_t, 16>> tables; ///< widths 1-3: per 4 columns
 };
 

@@ -47,6 +47,7 @@ static void encodeTables(const float *x, float segmentScale,
       float sum = (term(0) + term(1)) + (term(2) + term(3));
       table[index] = roundToCode(sum * inverse);
     }
+    block.sum += table[15];
   }
   block.scale = codeScale(largest) * segmentScale;
 }
@@ -57,7 +58,7 @@ EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
   for (size_t j = 0; j < scaled.size(); ++j)
     scaled[j] = x[matrix.order[j]] * halfToFloat(matrix.columnScales[j]);
   EncodedActivation activation;
-  int64_t begin = 0;
+  int64_t begin = 0, group = 0;
   for (const Segment &segment : matrix.layout.panels[panel].segments) {
     float segmentScale = matrix.panels[panel].segmentScales[activation.size()];
     EncodedSegment &encoded = activation.emplace_back();
@@ -75,6 +76,8 @@ EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
       block.bits = segment.bits;
       block.begin = j;
       block.columns = std::min(blockColumns, end - j);
+      if (segment.group)
+        block.group = group++;
       if (encoding == ActivationEncoding::CodesI8)
         encodeCodes(&scaled[j], segmentScale, block);
       else
@@ -108,12 +111,19 @@ std::vector<int32_t> reference::blockSums(const QuantizedMatrix &matrix,
                                           size_t panel,
                                           const EncodedActivation &activation,
                                           int64_t row) {
-  const uint16_t *codes =
-      matrix.panels[panel].codes.data() + row * matrix.layout.columns;
+  const QuantizedPanel &values = matrix.panels[panel];
+  const uint16_t *codes = values.codes.data() + row * matrix.layout.columns;
+  const int64_t groups = panelGroups(matrix.layout.panels[panel]);
   std::vector<int32_t> sums;
   for (const EncodedSegment &segment : activation)
-    for (const EncodedBlock &block : segment.blocks)
+    for (const EncodedBlock &block : segment.blocks) {
       sums.push_back(blockSum(block, codes + block.begin));
+      // From the levels 2 q - (2^b - 1) to 2 q - 2 z.
+      if (block.group >= 0)
+        sums.back() += ((1 << block.bits) - 1 -
+                        2 * values.zeros[row * groups + block.group]) *
+                       block.sum;
+    }
   return sums;
 }
 
@@ -121,14 +131,20 @@ void reference::linear(const QuantizedMatrix &matrix, size_t panel,
                        const float *x, float *y) {
   EncodedActivation activation = encodeActivation(matrix, panel, x);
   const QuantizedPanel &values = matrix.panels[panel];
+  const int64_t groups = panelGroups(matrix.layout.panels[panel]);
   for (int64_t i = 0; i < matrix.layout.panels[panel].rows; ++i) {
     std::vector<int32_t> sums = blockSums(matrix, panel, activation, i);
     const uint16_t *codes = values.codes.data() + i * matrix.layout.columns;
     const int32_t *sum = sums.data();
+    const uint16_t *groupScales = values.groupScales.data() + i * groups;
     float accumulator = 0.0f;
     for (const EncodedSegment &segment : activation) {
-      for (const EncodedBlock &block : segment.blocks)
-        accumulator += static_cast<float>(*sum++) * block.scale;
+      for (const EncodedBlock &block : segment.blocks) {
+        float scale = block.scale;
+        if (block.group >= 0)
+          scale *= halfToFloat(groupScales[block.group]);
+        accumulator += static_cast<float>(*sum++) * scale;
+      }
       for (size_t j = 0; j < segment.values.size(); ++j)
         accumulator +=
             halfToFloat(codes[segment.begin + j]) * segment.values[j];

@@ -93,6 +93,39 @@ TEST(LayoutReference, BlockSumsOfBothFamiliesByHand) {
   EXPECT_EQ(sums[1], 3 * 124 - 3 - 1 + 1 - 10 - 20 + 30 - 120);
 }
 
+TEST(LayoutReference, BlockSumsWithGroupsByHand) {
+  QuantizedMatrix matrix = plainMatrix({16, {{1, {{4, 8, 128}, {2, 8, 128}}}}});
+  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
+  matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
+  matrix.panels[0].zeros = {5, 1};
+  matrix.panels[0].groupScales = {floatToHalf(0.5f), floatToHalf(2.0f)};
+  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  EXPECT_EQ(activation[0].blocks[0].sum, 127 + 1 + 2 + 3 + 4 + 5 + 6 + 7);
+  EXPECT_EQ(activation[1].blocks[0].sum, 127 + 100);
+  std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
+  ASSERT_EQ(sums.size(), 2u);
+  // Levels 2 (q - 5): 20, six times -10, and 6; then 2 (q - 1).
+  EXPECT_EQ(sums[0], 20 * 127 - 10 * (1 + 2 + 3) + 6 * 4 - 10 * (5 + 6 + 7));
+  EXPECT_EQ(sums[1], 4 * 124 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
+  float y = 0;
+  linear(matrix, 0, x, &y);
+  EXPECT_EQ(y, float(sums[0]) * 0.5f + float(sums[1]) * 2.0f);
+}
+
+TEST(LayoutReference, CodesEqualToTheirZerosGiveZeros) {
+  for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    QuantizedMatrix matrix = randomMatrix({264, {{9, {{bits, 264, 128}}}}});
+    for (int64_t i = 0; i < 9; ++i)
+      for (int64_t j = 0; j < 264; ++j)
+        matrix.panels[0].codes[i * 264 + j] =
+            matrix.panels[0].zeros[3 * i + j / 128];
+    std::vector<float> x = randomActivation(264), y(9, 1.0f);
+    linear(matrix, 0, x.data(), y.data());
+    for (float value : y)
+      EXPECT_EQ(value, 0.0f) << bits << " bits";
+  }
+}
+
 TEST(LayoutReference, BlocksEndAtSegmentsAndAfter128Columns) {
   QuantizedMatrix matrix = randomMatrix(
       {320, {{3, {{8, 136}, {0, 40}, {3, 16}, {16, 120}, {1, 8}}}}});
@@ -113,6 +146,10 @@ TEST(LayoutReference, LinearIsNearTheExactProduct) {
     EXPECT_LT(relativeError(randomMatrix({256, {{9, {{bits, 256}}}}}), 0), 0.05)
         << bits << " bits";
   EXPECT_LT(relativeError(randomMatrix({256, {{9, {{16, 256}}}}}), 0), 1e-5);
+  for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8})
+    EXPECT_LT(relativeError(randomMatrix({200, {{9, {{bits, 200, 128}}}}}), 0),
+              0.05)
+        << bits << " bits in groups";
 }
 
 TEST(LayoutReference, PanelsOfOneMatrixComputeTheirOwnRows) {

@@ -102,6 +102,55 @@ TEST_P(EachWidthOfCodes, BitsLieWhereTheFormatSays) {
     }
 }
 
+// Worked out by hand: behind 17 steps of 32 * bits bytes two groups.
+TEST(PackMatrix, GoldenBytesOfGroups) {
+  for (int64_t bits : {3, 8}) {
+    MatrixLayout layout{136, {{33, {{bits, 136, 128}}}}};
+    QuantizedMatrix matrix = randomMatrix(layout);
+    QuantizedPanel &panel = matrix.panels[0];
+    std::fill(panel.codes.begin(), panel.codes.end(), 0);
+    std::fill(panel.groupScales.begin(), panel.groupScales.end(), 0);
+    std::fill(panel.zeros.begin(), panel.zeros.end(), 0);
+    panel.groupScales[2 * 21 + 1] = 0x1234;
+    panel.zeros[2 * 21 + 1] = 5;
+    std::vector<uint8_t> bytes = pack(matrix);
+    const int64_t tile = tileBytes(layout.panels[0]);
+    EXPECT_EQ(tile, 17 * 32 * bits + 2 * 64 + (bits == 3 ? 2 * 16 : 2 * 32));
+    const uint8_t *tiles = bytes.data() + panelOffsets(layout, 0).tiles;
+    Bytes found = setBytes({tiles, tiles + 2 * tile});
+    // The second group; row 21 is in the high nibble of byte 5.
+    const int scale = 17 * 32 * bits + 64 + 2 * 21;
+    const int zero = 17 * 32 * bits + 128 + (bits == 3 ? 16 + 5 : 32 + 21);
+    EXPECT_EQ(found, (Bytes{{scale, 0x34},
+                            {scale + 1, 0x12},
+                            {zero, bits == 3 ? 0x50 : 5}}));
+  }
+}
+
+TEST(PackMatrix, RoundTripWithGroupsOfEveryWidth) {
+  for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    MatrixLayout layout{
+        304, {{50, {{2, 16}, {bits, 264, 128}, {16, 8}, {bits, 16, 128}}}}};
+    QuantizedMatrix matrix = randomMatrix(layout);
+    llvm::Expected<QuantizedMatrix> read = unpackMatrix(layout, pack(matrix));
+    ASSERT_TRUE(static_cast<bool>(read)) << llvm::toString(read.takeError());
+    EXPECT_EQ(read->panels[0].codes, matrix.panels[0].codes);
+    EXPECT_EQ(read->panels[0].groupScales, matrix.panels[0].groupScales);
+    EXPECT_EQ(read->panels[0].zeros, matrix.panels[0].zeros);
+  }
+}
+
+TEST(PackMatrix, UnpackRefusesAZeroThatIsNoCode) {
+  MatrixLayout layout{8, {{1, {{3, 8, 128}}}}};
+  std::vector<uint8_t> bytes = pack(randomMatrix(layout));
+  // Behind one step and one group of scales.
+  bytes[panelOffsets(layout, 0).tiles + 96 + 64] = 8;
+  llvm::Expected<QuantizedMatrix> read = unpackMatrix(layout, bytes);
+  ASSERT_FALSE(static_cast<bool>(read));
+  EXPECT_EQ(llvm::toString(read.takeError()),
+            "quantized matrix has zero 8 in row 0 of a segment of 3 bits");
+}
+
 TEST_P(EachWidth, RoundTripWithRowsThatAreNoMultipleOf32) {
   int64_t bits = GetParam();
   for (int64_t rows : {1, 31, 32, 33, 100}) {
@@ -184,6 +233,12 @@ TEST(PackMatrix, RefusesBrokenMatrices) {
   bad = good;
   bad.panels[0].rowScales.pop_back();
   EXPECT_NE(message(bad).find("row scales"), std::string::npos);
+  bad = randomMatrix({16, {{5, {{3, 16, 128}}}}});
+  bad.panels[0].groupScales.pop_back();
+  EXPECT_NE(message(bad).find("4 group scales, expected 5"), std::string::npos);
+  bad = randomMatrix({16, {{5, {{3, 16, 128}}}}});
+  bad.panels[0].zeros.push_back(0);
+  EXPECT_NE(message(bad).find("6 zeros, expected 5"), std::string::npos);
   bad = good;
   bad.panels.clear();
   EXPECT_NE(message(bad).find("panels"), std::string::npos);
@@ -218,6 +273,21 @@ TEST(QuantizedMatrix, DequantizesByTheFormula) {
   EXPECT_EQ(out[11], 0.75f);
   EXPECT_EQ(out[0], 4.0f); // 4 * 0.5 * 2 * 1
   EXPECT_EQ(out[1], -8.0f);
+}
+
+TEST(QuantizedMatrix, DequantizesGroupsByTheFormula) {
+  QuantizedMatrix matrix = randomMatrix({136, {{1, {{2, 136, 128}}}}});
+  std::iota(matrix.order.begin(), matrix.order.end(), 0u);
+  matrix.columnScales.assign(136, floatToHalf(0.5f));
+  matrix.panels[0].rowScales = {floatToHalf(4.0f)};
+  matrix.panels[0].segmentScales = {0.125f};
+  matrix.panels[0].groupScales = {floatToHalf(2.0f), floatToHalf(8.0f)};
+  matrix.panels[0].zeros = {1, 3};
+  matrix.panels[0].codes.assign(136, 2);
+  float out[136];
+  dequantizeRow(matrix, 0, 0, out);
+  EXPECT_EQ(out[127], 1.0f);  // 4 * 0.5 * 0.125 * 2 * 2 * (2 - 1)
+  EXPECT_EQ(out[128], -4.0f); // 4 * 0.5 * 0.125 * 8 * 2 * (2 - 3)
 }
 
 TEST(Half, EveryHalfSurvivesTheWayThroughFloat) {

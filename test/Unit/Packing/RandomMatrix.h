@@ -31,6 +31,11 @@ inline QuantizedMatrix randomMatrix(const MatrixLayout &layout,
     for (int64_t i = 0; i < panel.rows; ++i) {
       values.rowScales.push_back(floatToHalf(scale(random)));
       for (const Segment &segment : panel.segments)
+        for (int64_t g = 0; g < segmentGroups(segment); ++g) {
+          values.groupScales.push_back(floatToHalf(scale(random)));
+          values.zeros.push_back(random() % (1u << segment.bits));
+        }
+      for (const Segment &segment : panel.segments)
         for (int64_t j = 0; j < segment.columns; ++j)
           values.codes.push_back(segment.bits == 16
                                      ? floatToHalf(normal(random))

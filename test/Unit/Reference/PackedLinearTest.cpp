@@ -39,6 +39,16 @@ TEST(PackedLinear, EveryWidthGivesTheBitsOfTheDefinition) {
   }
 }
 
+TEST(PackedLinear, GroupsOfEveryWidthGiveTheBitsOfTheDefinition) {
+  for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    SCOPED_TRACE(bits);
+    expectSameBits(
+        randomMatrix(272, {{200, {{bits, 136, 128}, {4, 8}, {bits, 128, 128}}}},
+                     bits),
+        randomActivation(3, 272));
+  }
+}
+
 TEST(PackedLinear, MixedPanelsWithAnUnusedSegment) {
   expectSameBits(randomMatrix(232,
                               {{40, {{16, 8}, {8, 96}, {3, 128}}},

@@ -30,6 +30,11 @@ inline QuantizedMatrix randomMatrix(int64_t columns, std::vector<Panel> panels,
     for (int64_t i = 0; i < panel.rows; ++i) {
       values.rowScales.push_back(floatToHalf(scale(generator)));
       for (const Segment &segment : panel.segments)
+        for (int64_t g = 0; g < segmentGroups(segment); ++g) {
+          values.groupScales.push_back(floatToHalf(scale(generator)));
+          values.zeros.push_back(generator() & ((1 << segment.bits) - 1));
+        }
+      for (const Segment &segment : panel.segments)
         for (int64_t j = 0; j < segment.columns; ++j)
           values.codes.push_back(segment.bits == 16
                                      ? floatToHalf(scale(generator) - 0.7f)
