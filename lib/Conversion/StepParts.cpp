@@ -19,8 +19,11 @@ std::string picollm::layoutKey(const MatrixLayout &layout) {
   out << layout.columns;
   for (const Panel &panel : layout.panels) {
     out << ";" << panel.rows;
-    for (const Segment &segment : panel.segments)
+    for (const Segment &segment : panel.segments) {
       out << "," << segment.bits << "x" << segment.columns;
+      if (segment.group)
+        out << "g" << segment.group;
+    }
   }
   return key;
 }

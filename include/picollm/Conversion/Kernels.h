@@ -4,13 +4,14 @@
 //
 //   dot_<family>_b<bits>_<encoding>_r32_t<tokens>_<isa>
 //       one segment of one tile of 32 rows for 1 or 4 tokens, for example
-//       dot_planes_b3_table4_i8_r32_t1_avx2
+//       dot_planes_b3_table4_i8_r32_t1_avx2; b3g128 where it has groups
 //   linear_<epilogue>_<columns>_<number>_<isa>   driver of one distinct layout
 //   finish_<epilogue>_<isa>                      sums of a tile to results
 //   encode[_norm]_<columns>_<number>_<isa>       encoder of one distinct layout
-//   encode_{codes_i8,table4_i8,f32}_<isa>        one block (f32: one segment)
+//   encode_{codes_i8,table4_i8,f32}_<isa>        one block (f32: one segment);
+//                                                table4_i8_sums with groups
 //   embedding_<columns>_<number>_<isa>           look-up in one distinct layout
-//   decode_b<bits>_<isa>                         one row of one segment
+//   decode_b<bits>[g128]_<isa>                   one row of one segment
 //   add_norm_<columns>_<number>_<isa>            a norm, added to what is there
 //   rotation_<number>_<isa>, attention_<number>_<isa>
 //   step_<isa>                                   the whole step
@@ -44,6 +45,7 @@ struct DotKernel {
   int64_t bits = 0;   ///< 1..8 or 16
   int64_t tokens = 1; ///< 1 or 4
   InstructionSet isa = InstructionSet::Portable;
+  int64_t group = 0; ///< of the segment, see Segment
 
   std::string name() const;
 };

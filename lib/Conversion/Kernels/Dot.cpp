@@ -2,7 +2,7 @@
 
 #include "Dot.h"
 
-#include "picollm/Conversion/Kernels.h"
+#include "../ISA.h"
 #include "picollm/Layout/Layout.h"
 
 using namespace picollm;
@@ -19,8 +19,11 @@ static std::string nameWithoutIsa(const DotKernel &kernel) {
   default:
     family = "half", encoding = "f32";
   }
-  return ("dot_" + family + "_b" + llvm::Twine(kernel.bits) + "_" + encoding +
-          "_r32_t" + llvm::Twine(kernel.tokens))
+  std::string width = std::to_string(kernel.bits);
+  if (kernel.group)
+    width += "g" + std::to_string(kernel.group);
+  return ("dot_" + family + "_b" + width + "_" + encoding + "_r32_t" +
+          llvm::Twine(kernel.tokens))
       .str();
 }
 
@@ -31,8 +34,11 @@ std::string DotKernel::name() const {
 std::vector<DotKernel> picollm::dotKernels(InstructionSet isa) {
   std::vector<DotKernel> kernels;
   for (int64_t bits : {1, 2, 3, 4, 5, 6, 7, 8, 16})
-    for (int64_t tokens : {1, 4})
+    for (int64_t tokens : {1, 4}) {
       kernels.push_back({bits, tokens, isa});
+      if (bits <= 8)
+        kernels.push_back({bits, tokens, isa, blockColumns});
+    }
   return kernels;
 }
 
@@ -50,10 +56,10 @@ mlir::func::FuncOp picollm::getDotKernel(mlir::ModuleOp module,
                             k.argument(6)};
   switch (encodingOfWidth(kernel.bits)) {
   case ActivationEncoding::Table4I8:
-    emitPlanes(k, kernel.bits, kernel.tokens, arguments);
+    emitPlanes(k, kernel, arguments);
     break;
   case ActivationEncoding::CodesI8:
-    emitFields(k, kernel.bits, kernel.tokens, arguments);
+    emitFields(k, kernel, arguments);
     break;
   default:
     emitHalf(k, kernel.tokens, arguments);
@@ -63,9 +69,32 @@ mlir::func::FuncOp picollm::getDotKernel(mlir::ModuleOp module,
 }
 
 void picollm::addBlock(KernelBuilder &k, const DotArguments &a, int64_t token,
-                       int64_t group, Value sum, Value scale) {
-  Value place = k.at(a.rowSums, 128 * token + 32 * group);
+                       int64_t octet, Value sum, Value scale) {
+  Value place = k.at(a.rowSums, 128 * token + 32 * octet);
   Type floats = k.vec(8, k.f32);
-  Value product = k.fmul(k.toFloat(sum, floats), k.splat(scale, 8));
+  Value product = k.fmul(k.toFloat(sum, floats), scale);
   k.store(k.fadd(k.load(floats, place, 32), product), place, 32);
+}
+
+RowGroups picollm::loadGroups(KernelBuilder &k, const DotKernel &kernel,
+                              const DotArguments &a, Value begin, int64_t octet,
+                              int64_t top) {
+  const int64_t zeroBytes = groupZeroBytes(kernel.bits);
+  Value scales = k.at(a.weights, k.mul(a.columns, k.index(4 * kernel.bits)));
+  Value groups =
+      k.div(k.add(a.columns, k.index(blockColumns - 1)), k.index(blockColumns));
+  Value zeros = k.at(scales, k.mul(groups, k.index(groupScaleBytes)));
+  Value group = k.div(begin, k.index(blockColumns));
+  scales = k.at(scales, k.mul(group, k.index(groupScaleBytes)));
+  zeros = k.at(zeros, k.mul(group, k.index(zeroBytes)));
+  const bool nibbles = zeroBits(kernel.bits) == 4;
+  Value zero =
+      k.load(k.vec(8, k.i8), k.at(zeros, 8 * (nibbles ? octet % 2 : octet)), 8);
+  if (nibbles)
+    zero = octet < 2 ? k.bitAnd(zero, 15) : k.shiftRight(zero, 4);
+  Type words = k.vec(8, k.i32);
+  Value half = k.load(k.vec(8, k.i16), k.at(scales, 16 * octet), 16);
+  return {
+      hooksOf(k.isa).extendHalf(k, half),
+      k.sub(k.constant(words, top), k.shiftLeft(k.zeroExtend(zero, words), 1))};
 }

@@ -4,6 +4,7 @@
 #define PICOLLM_LIB_CONVERSION_KERNELS_DOT_H
 
 #include "../KernelBuilder.h"
+#include "picollm/Conversion/Kernels.h"
 
 namespace picollm {
 
@@ -12,15 +13,28 @@ struct DotArguments {
   Value weights, values, scales, sums, columns, stride, rowSums;
 };
 
-void emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
+void emitPlanes(KernelBuilder &k, const DotKernel &kernel,
                 const DotArguments &arguments);
-void emitFields(KernelBuilder &k, int64_t bits, int64_t tokens,
+void emitFields(KernelBuilder &k, const DotKernel &kernel,
                 const DotArguments &arguments);
 void emitHalf(KernelBuilder &k, int64_t tokens, const DotArguments &arguments);
 
-/// rowSums[8 * group ..] of `token` += float(sum) * scale, for sum: i32 x 8.
+/// rowSums[8 * octet ..] of `token` += float(sum) * scale, for sum: i32 x 8,
+/// scale: f32 x 8.
 void addBlock(KernelBuilder &k, const DotArguments &arguments, int64_t token,
-              int64_t group, Value sum, Value scale);
+              int64_t octet, Value sum, Value scale);
+
+/// What 8 rows have of one group of columns.
+struct RowGroups {
+  Value scales;  ///< d, f32 x 8
+  Value offsets; ///< `top` - 2 z, i32 x 8
+};
+
+/// Loads that of rows 8 * octet .. for the group that starts at column `begin`
+/// of the segment.
+RowGroups loadGroups(KernelBuilder &k, const DotKernel &kernel,
+                     const DotArguments &arguments, Value begin, int64_t octet,
+                     int64_t top);
 
 } // namespace picollm
 

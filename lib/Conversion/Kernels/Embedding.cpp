@@ -44,13 +44,29 @@ static Value loadCode(KernelBuilder &k, int64_t bits, Value weights, Value r,
   return code;
 }
 
+/// Zero of row `r` of the group whose zeros are at `zeros`, as i32; places as
+/// in Layout.h.
+static Value loadZero(KernelBuilder &k, int64_t bits, Value zeros, Value r) {
+  const bool nibbles = zeroBits(bits) == 4;
+  Value place = k.at(zeros, nibbles ? k.bitAnd(r, 15) : r);
+  Value zero = k.zeroExtend(k.load(k.i8, place, 1), k.i32);
+  if (!nibbles)
+    return zero;
+  Value shift = k.truncate(k.shiftLeft(k.shiftRight(r, 4), 2), k.i32);
+  return k.bitAnd(mlir::arith::ShRUIOp::create(k.b, zero, shift), 15);
+}
+
 /// void decode(segment of a tile, row of the tile, columns, order, column
 /// scales, row scale, segment scale, out): out[order[j]] = ((r_i c_j) a_s)
-/// level.
+/// level, with groups (((r_i c_j) a_s) d) level.
 static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
-                                    int64_t bits, int64_t orderBytes) {
+                                    const Segment &segment,
+                                    int64_t orderBytes) {
   KernelBuilder k(module, isa);
+  const int64_t bits = segment.bits;
   std::string name = "decode_b" + std::to_string(bits);
+  if (segment.group)
+    name += "g" + std::to_string(segment.group);
   if (orderBytes == 4)
     name += "_order32";
   mlir::func::FuncOp existing;
@@ -60,12 +76,31 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
     return existing;
   Value r = k.argument(1), out = k.argument(7);
   Type entry = orderBytes == 2 ? k.i16 : k.i32;
+  // Behind the codes; see loadGroups of the dot kernels.
+  Value scales, zeros;
+  if (segment.group) {
+    Value columns = k.argument(2);
+    Value groups =
+        k.div(k.add(columns, k.index(blockColumns - 1)), k.index(blockColumns));
+    scales = k.at(k.argument(0), k.mul(columns, k.index(4 * bits)));
+    zeros = k.at(scales, k.mul(groups, k.index(groupScaleBytes)));
+    scales = k.at(scales, k.shiftLeft(r, 1));
+  }
   k.loop(k.index(0), k.argument(2), stepColumns, [&](Value j) {
     Value half =
         k.load(k.vec(8, k.i16), k.at(k.argument(4), k.mul(j, k.index(2))), 16);
     Value factor = k.fmul(
         k.fmul(k.splat(k.argument(5), 8), hooksOf(k.isa).extendHalf(k, half)),
         k.splat(k.argument(6), 8));
+    Value twiceZero;
+    if (segment.group) {
+      Value group = k.div(j, k.index(blockColumns));
+      Value d =
+          loadHalf(k, k.at(scales, k.mul(group, k.index(groupScaleBytes))));
+      factor = k.fmul(factor, k.splat(d, 8));
+      Value place = k.at(zeros, k.mul(group, k.index(groupZeroBytes(bits))));
+      twiceZero = k.shiftLeft(loadZero(k, bits, place, r), 1);
+    }
     Value weights = k.at(k.argument(0), k.mul(j, k.index(4 * bits)));
     Value order = k.at(k.argument(3), k.mul(j, k.index(orderBytes)));
     for (int64_t column = 0; column < stepColumns; ++column) {
@@ -76,9 +111,11 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
         Value place = k.at(k.at(weights, 64 * column), k.shiftLeft(r, 1));
         value = k.fmul(k.lane(factor, column), loadHalf(k, place));
       } else {
-        Value level =
-            k.sub(k.shiftLeft(loadCode(k, bits, weights, r, column), 1),
-                  k.constant(k.i32, (int64_t(1) << bits) - 1));
+        Value middle = segment.group
+                           ? twiceZero
+                           : k.constant(k.i32, (int64_t(1) << bits) - 1);
+        Value level = k.sub(
+            k.shiftLeft(loadCode(k, bits, weights, r, column), 1), middle);
         value = k.fmul(k.lane(factor, column), k.toFloat(level, k.f32));
       }
       Value target = k.zeroExtend(
@@ -108,7 +145,7 @@ static void emitRow(KernelBuilder &k, const MatrixLayout &layout, size_t panel,
   for (size_t s = 0; s < p.segments.size(); ++s) {
     const Segment &segment = p.segments[s];
     Value scale = k.load(k.f32, k.at(matrix, at.segmentScales + 4 * s), 4);
-    k.call(getDecode(k.module, k.isa, segment.bits, orderBytes),
+    k.call(getDecode(k.module, k.isa, segment, orderBytes),
            {k.at(tile, offset), r, k.index(segment.columns),
             k.at(matrix, orderBytes * column),
             k.at(matrix, columnScalesOffset(layout) + 2 * column), rowScale,

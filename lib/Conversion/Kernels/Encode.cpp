@@ -105,7 +105,8 @@ static void emitCodes(KernelBuilder &k, Value block, const BlockArguments &a) {
   k.store(reduce(k, sum[0], "llvm.vector.reduce.add"), a.sum, 4);
 }
 
-static void emitTables(KernelBuilder &k, Value block, const BlockArguments &a) {
+static void emitTables(KernelBuilder &k, Value block, bool sums,
+                       const BlockArguments &a) {
   Value first = k.index(0);
   auto load = [&](Value j, int64_t column) {
     return k.load(k.f32, k.at(k.at(block, k.mul(j, k.index(4))), 4 * column),
@@ -123,7 +124,7 @@ static void emitTables(KernelBuilder &k, Value block, const BlockArguments &a) {
              });
   Value inverse = storeScale(k, k.bitcast(maximum[0], k.f32), a);
   Value factor = k.splat(inverse, 16);
-  k.loop(first, a.columns, 4, [&](Value j) {
+  auto storeTable = [&](Value j) {
     Values x;
     for (int64_t column = 0; column < 4; ++column) {
       llvm::SmallVector<float> signs;
@@ -135,7 +136,17 @@ static void emitTables(KernelBuilder &k, Value block, const BlockArguments &a) {
     Value entries = quantize(k, sums, factor, k.vec(16, k.i32));
     k.store(k.truncate(entries, k.vec(16, k.i8)),
             k.at(a.values, k.mul(j, k.index(4))), 16);
-  });
+    return entries;
+  };
+  if (!sums) {
+    k.loop(first, a.columns, 4, [&](Value j) { storeTable(j); });
+    return;
+  }
+  Values sum = k.loop(first, a.columns, 4, {k.constant(k.i32, 0)},
+                      [&](Value j, mlir::ValueRange current) -> Values {
+                        return {k.add(current[0], k.lane(storeTable(j), 15))};
+                      });
+  k.store(sum[0], a.sum, 4);
 }
 
 static void emitFloats(KernelBuilder &k, Value block, const BlockArguments &a) {
@@ -155,6 +166,10 @@ mlir::func::FuncOp picollm::getEncodeBlock(mlir::ModuleOp module,
   name += variant.encoding == ActivationEncoding::CodesI8    ? "_codes_i8"
           : variant.encoding == ActivationEncoding::Table4I8 ? "_table4_i8"
                                                              : "_f32";
+  bool sums =
+      variant.groups && variant.encoding == ActivationEncoding::Table4I8;
+  if (sums)
+    name += "_sums";
   if (variant.orderBytes == 4)
     name += "_order32";
   mlir::func::FuncOp existing;
@@ -172,7 +187,7 @@ mlir::func::FuncOp picollm::getEncodeBlock(mlir::ModuleOp module,
   if (variant.encoding == ActivationEncoding::CodesI8)
     emitCodes(k, block, a);
   else if (variant.encoding == ActivationEncoding::Table4I8)
-    emitTables(k, block, a);
+    emitTables(k, block, sums, a);
   else
     emitFloats(k, block, a);
   k.endFunction();

@@ -42,7 +42,7 @@ void EncodeEmitter::emitSegment(size_t panel, size_t segment, int64_t column,
   int64_t orderBytes = orderEntryBytes(layout.columns);
   mlir::func::FuncOp function = getEncodeBlock(
       k.module, k.isa,
-      {encodingOfWidth(s.bits), epsilon.has_value(), orderBytes});
+      {encodingOfWidth(s.bits), epsilon.has_value(), orderBytes, s.group != 0});
   EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, segment);
   int64_t valueBytes = encodingOfWidth(s.bits) == ActivationEncoding::CodesI8
                            ? blockColumns

@@ -5,7 +5,8 @@
 // across lanes is left at the end. Products of pairs are added in int16 for as
 // many multiply-adds as cannot overflow, then in int32. Per block:
 //   sum (2 q - (2^b - 1)) code = 2 I - (2^b - 1) sum(code),  I = sum q code
-// Width 8 takes q - 128, which is signed: 2 I + sum(code).
+// Width 8 takes q - 128, which is signed: 2 I + sum(code). With groups, the
+// factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z.
 //
 //===----------------------------------------------------------------------===//
 
@@ -124,9 +125,10 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
   return next;
 }
 
-static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
+static void emitPass(KernelBuilder &k, const DotKernel &kernel,
                      llvm::ArrayRef<int64_t> groups, const DotArguments &a,
                      Value begin) {
+  const int64_t bits = kernel.bits, tokens = kernel.tokens;
   const InstructionHooks &hooks = hooksOf(k.isa);
   FieldsPass pass(k, bits, tokens, groups, a.stride);
   Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
@@ -145,29 +147,40 @@ static void emitPass(KernelBuilder &k, int64_t bits, int64_t tokens,
   if (pass.groupSteps() > 1)
     sums = k.loop(middle, length, stepColumns, sums, body(1));
 
+  llvm::SmallVector<RowGroups> ofRows;
+  for (int64_t octet : groups)
+    if (kernel.group)
+      ofRows.push_back(
+          loadGroups(k, kernel, a, begin, octet, bits == 8 ? 256 : 0));
   Value offset = k.div(begin, k.index(blockColumns / 4));
   for (int64_t t = 0; t < tokens; ++t) {
     if (t)
       offset = k.add(offset, a.stride);
-    Value scale = k.load(k.f32, k.at(a.scales, offset), 4);
+    Value scale = k.splat(k.load(k.f32, k.at(a.scales, offset), 4), 8);
     Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
     int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
-    Value correction = k.splat(k.mul(codeSum, k.constant(k.i32, factor)), 8);
+    Value correction = k.splat(
+        kernel.group ? codeSum : k.mul(codeSum, k.constant(k.i32, factor)), 8);
     for (size_t g = 0; g < groups.size(); ++g) {
       Value sum = sums[t * groups.size() + g];
       if (!hooks.dot)
         sum = hooks.rowSums(k, sum);
-      addBlock(k, a, t, groups[g], k.add(k.shiftLeft(sum, 1), correction),
-               scale);
+      sum = k.shiftLeft(sum, 1);
+      if (kernel.group)
+        addBlock(k, a, t, groups[g],
+                 k.add(sum, k.mul(correction, ofRows[g].offsets)),
+                 k.fmul(scale, ofRows[g].scales));
+      else
+        addBlock(k, a, t, groups[g], k.add(sum, correction), scale);
     }
   }
 }
 
-void picollm::emitFields(KernelBuilder &k, int64_t bits, int64_t tokens,
+void picollm::emitFields(KernelBuilder &k, const DotKernel &kernel,
                          const DotArguments &a) {
   // Four tokens times four groups of sums do not fit the registers: passes.
   llvm::SmallVector<llvm::SmallVector<int64_t>> passes;
-  if (tokens == 1)
+  if (kernel.tokens == 1)
     passes = {{0, 1, 2, 3}};
   else if (hooksOf(k.isa).productsPerWord == 1)
     passes = {{0}, {1}, {2}, {3}};
@@ -175,6 +188,6 @@ void picollm::emitFields(KernelBuilder &k, int64_t bits, int64_t tokens,
     passes = {{0, 2}, {1, 3}};
   k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {
     for (llvm::ArrayRef<int64_t> groups : passes)
-      emitPass(k, bits, tokens, groups, a, begin);
+      emitPass(k, kernel, groups, a, begin);
   });
 }

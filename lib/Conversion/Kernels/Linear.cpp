@@ -139,7 +139,7 @@ void LinearEmitter::emitSums(size_t panel, Value tile, Value token,
     if (segment.bits == 0)
       continue;
     EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, s);
-    k.call(getDotKernel(k.module, {segment.bits, count, k.isa}),
+    k.call(getDotKernel(k.module, {segment.bits, count, k.isa, segment.group}),
            {k.at(weights, offset), k.at(activation, at.values),
             k.at(activation, at.scales), k.at(activation, at.sums),
             k.index(segment.columns), k.index(stride), sums});

@@ -4,7 +4,8 @@
 // one. Each nibble is looked up in the table of its 4 columns, for 32 rows at
 // once; the two results of a row are added in int16 with the plane's weight
 // 2^p. A block has 16 steps, so a row's sum is at most 16 * 2 * 127 * 7 =
-// 28448: int16 holds a whole block.
+// 28448: int16 holds a whole block. With groups, the sum of x times
+// 2^b - 1 - 2 z makes the levels 2 q - (2^b - 1) into 2 q - 2 z.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,8 +50,9 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
   return next;
 }
 
-void picollm::emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
+void picollm::emitPlanes(KernelBuilder &k, const DotKernel &kernel,
                          const DotArguments &a) {
+  const int64_t bits = kernel.bits, tokens = kernel.tokens;
   k.loop(k.index(0), a.columns, blockColumns, [&](Value begin) {
     Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
     Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
@@ -63,14 +65,28 @@ void picollm::emitPlanes(KernelBuilder &k, int64_t bits, int64_t tokens,
                       k.at(tables, k.mul(column, k.index(4))), a.stride,
                       current);
         });
-    Value scales = k.at(a.scales, k.div(begin, k.index(blockColumns / 4)));
+    llvm::SmallVector<RowGroups> groups;
+    for (int64_t octet = 0; octet < 4 && kernel.group; ++octet)
+      groups.push_back(
+          loadGroups(k, kernel, a, begin, octet, (int64_t(1) << bits) - 1));
+    Value offset = k.div(begin, k.index(blockColumns / 4));
     for (int64_t t = 0; t < tokens; ++t) {
       if (t)
-        scales = k.at(scales, a.stride);
-      Value scale = k.load(k.f32, scales, 4);
-      for (int64_t group = 0; group < 4; ++group) {
-        Value words = k.slice(sums[2 * t + group % 2], group / 2 * 8, 8);
-        addBlock(k, a, t, group, k.signExtend(words, k.vec(8, k.i32)), scale);
+        offset = k.add(offset, a.stride);
+      Value scale = k.splat(k.load(k.f32, k.at(a.scales, offset), 4), 8);
+      Value whole;
+      if (kernel.group)
+        whole = k.splat(k.load(k.i32, k.at(a.sums, offset), 4), 8);
+      for (int64_t octet = 0; octet < 4; ++octet) {
+        Value words = k.slice(sums[2 * t + octet % 2], octet / 2 * 8, 8);
+        Value sum = k.signExtend(words, k.vec(8, k.i32));
+        if (!kernel.group) {
+          addBlock(k, a, t, octet, sum, scale);
+          continue;
+        }
+        const RowGroups &group = groups[octet];
+        addBlock(k, a, t, octet, k.add(sum, k.mul(whole, group.offsets)),
+                 k.fmul(scale, group.scales));
       }
     }
   });

@@ -39,13 +39,17 @@ std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
 
 /// One segment of one tile and its activations for some tokens.
 struct Problem {
-  Problem(int64_t bits, int64_t columns, int64_t tokens, Fill fill)
-      : bits(bits), columns(columns), tokens(tokens),
-        layout{columns, {{32, {{bits, columns}}}}},
+  Problem(const DotKernel &kernel, int64_t columns, Fill fill)
+      : bits(kernel.bits), columns(columns), tokens(kernel.tokens),
+        segment{bits, columns, kernel.group},
+        layout{columns, {{32, {segment}}}},
         offsets(encodedSegmentOffsets(layout, 0, 0)),
         stride(encodedActivationBytes(layout)),
-        weights(segmentTileBytes({bits, columns})), encoded(stride * tokens) {
+        weights(segmentTileBytes(segment)), encoded(stride * tokens) {
     std::mt19937 random(bits * 1000 + columns);
+    for (int64_t group = 0; group < segmentGroups(segment); ++group)
+      for (int64_t row = 0; row < 32; ++row)
+        setGroup(row, group, random, fill);
     for (int64_t column = 0; column < columns; ++column)
       for (int64_t row = 0; row < 32; ++row)
         setCode(row, column, random, fill);
@@ -69,6 +73,35 @@ struct Problem {
       auto [byte, position] = place(bits, row, column % 8, bit);
       weights[column / 8 * 32 * bits + byte] |= (code >> bit & 1) << position;
     }
+  }
+
+  /// Byte of a group's zero of a row within the segment, and its first bit.
+  std::pair<int64_t, int64_t> zeroPlace(int64_t row, int64_t group) {
+    int64_t begin = columns * 4 * bits + 64 * segmentGroups(segment);
+    if (bits > 4)
+      return {begin + 32 * group + row, 0};
+    return {begin + 16 * group + row % 16, row < 16 ? 0 : 4};
+  }
+
+  void setGroup(int64_t row, int64_t group, std::mt19937 &random, Fill fill) {
+    float scale = std::uniform_real_distribution<float>(0.001f, 3)(random);
+    uint16_t half = floatToHalf(scale);
+    std::memcpy(&weights[columns * 4 * bits + 64 * group + 2 * row], &half, 2);
+    // Far from the codes where these are extreme.
+    int64_t zero = fill == Fill::AllMaximal ? 0
+                   : fill == Fill::AllZero  ? (1 << bits) - 1
+                                            : random() % (1 << bits);
+    auto [byte, position] = zeroPlace(row, group);
+    weights[byte] |= zero << position;
+  }
+
+  /// d and z of a row's group.
+  std::pair<float, int64_t> groupOf(int64_t row, int64_t group) {
+    uint16_t half;
+    std::memcpy(&half, &weights[columns * 4 * bits + 64 * group + 2 * row], 2);
+    auto [byte, position] = zeroPlace(row, group);
+    return {halfToFloat(half),
+            weights[byte] >> position & (bits > 4 ? 255 : 15)};
   }
 
   void fillToken(int64_t t, std::mt19937 &random, Fill fill) {
@@ -98,13 +131,22 @@ struct Problem {
     for (int64_t block = 0; block * 128 < columns; ++block) {
       float scale = std::uniform_real_distribution<float>(0.001f, 1)(random);
       std::memcpy(token + offsets.scales + 4 * block, &scale, 4);
-      int32_t sum = 0;
-      for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128);
-           ++j)
-        sum += tables ? 0 : int8_t(token[offsets.values + j]);
-      if (!tables)
+      int32_t sum = wholeSum(t, block);
+      if (!tables || segment.group)
         std::memcpy(token + offsets.sums + 4 * block, &sum, 4);
     }
+  }
+
+  /// Sum of x over a block: of the codes, or of the entries all of whose signs
+  /// are +.
+  int64_t wholeSum(int64_t t, int64_t block) {
+    const uint8_t *values = encoded.data() + t * stride + offsets.values;
+    int64_t sum = 0;
+    for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128); ++j)
+      sum += bits > 3     ? int8_t(values[j])
+             : j % 4 == 3 ? int8_t(values[j / 4 * 16 + 15])
+                          : 0;
+    return sum;
   }
 
   int64_t code(int64_t row, int64_t column) {
@@ -145,13 +187,19 @@ struct Problem {
     for (int64_t begin = 0; bits < 16 && begin < columns; begin += 128) {
       float scale;
       std::memcpy(&scale, token + offsets.scales + begin / 32, 4);
-      sum += float(blockSum(t, row, begin, std::min(columns, begin + 128))) *
-             scale;
+      int64_t block = blockSum(t, row, begin, std::min(columns, begin + 128));
+      if (segment.group) {
+        auto [d, z] = groupOf(row, begin / 128);
+        block += ((1 << bits) - 1 - 2 * z) * wholeSum(t, begin / 128);
+        scale *= d;
+      }
+      sum += float(block) * scale;
     }
     return sum;
   }
 
   int64_t bits, columns, tokens;
+  Segment segment;
   MatrixLayout layout;
   EncodedSegmentOffsets offsets;
   int64_t stride;
@@ -174,7 +222,7 @@ protected:
   }
 
   void check(const DotKernel &kernel, int64_t columns, Fill fill) {
-    Problem problem(kernel.bits, columns, kernel.tokens, fill);
+    Problem problem(kernel, columns, fill);
     AlignedBuffer<float> sums(32 * kernel.tokens, 0.375f);
     const EncodedSegmentOffsets &o = problem.offsets;
     compiled->call(kernel.name(), {problem.weights,

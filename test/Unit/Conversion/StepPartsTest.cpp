@@ -26,6 +26,14 @@ MatrixLayout mixedLayout() {
            {33, {{0, 264}}}}};
 }
 
+/// The same shape with groups of every width.
+MatrixLayout groupedLayout() {
+  return {264,
+          {{70, {{1, 136, 128}, {2, 128, 128}}},
+           {32, {{3, 16, 128}, {4, 16}, {5, 24, 128}, {6, 208, 128}}},
+           {33, {{8, 256, 128}, {7, 8, 128}}}}};
+}
+
 /// Two panels of equal rows, as gate and up.
 MatrixLayout gateLayout(int64_t rows) {
   return {128, {{rows, {{4, 128}}}, {rows, {{3, 64}, {5, 64}}}}};
@@ -58,7 +66,7 @@ std::vector<float> randomFloats(size_t count, unsigned seed) {
 struct Names {
   std::string linear, linearOfSources, add, addPanels, silu, gelu, encode,
       encodeGate, encodeSingle, encodeNorm, embedding, scaledEmbedding, addNorm,
-      rotation;
+      rotation, groupedEncode, groupedLinear, groupedEmbedding;
 };
 
 class StepPartsTest : public testing::TestWithParam<InstructionSet> {
@@ -99,6 +107,9 @@ protected:
     n.scaledEmbedding = publish(parts.embedding(mixedLayout(), 4.0));
     n.addNorm = publish(parts.addNorm(normColumns, epsilon));
     n.rotation = publish(parts.rotation(frequencies, 1.25));
+    n.groupedEncode = publish(parts.encode(groupedLayout(), std::nullopt));
+    n.groupedLinear = linear(groupedLayout(), panels, LinearEpilogue::Store);
+    n.groupedEmbedding = publish(parts.embedding(groupedLayout()));
     compiled->load();
   }
   Names &name() { return names; }
@@ -114,6 +125,11 @@ protected:
       compiled->call(function, {packed, x, out, tokens, thread, threads});
     return out;
   }
+
+  void checkEncoding(const MatrixLayout &layout, const std::string &encode);
+  void checkProduct(const MatrixLayout &layout, const std::string &encode,
+                    const std::string &linear);
+  void checkEmbedding(const MatrixLayout &layout, const std::string &embedding);
 
   static std::unique_ptr<CompiledModule> compiled;
   static Names names;
@@ -151,6 +167,9 @@ void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
                                 block.codes.data(), block.codes.size()),
                     0);
         }
+        if (block.group >= 0)
+          ASSERT_EQ(std::memcmp(token + at.sums + 4 * number, &block.sum, 4),
+                    0);
         for (size_t g = 0; g < block.tables.size(); ++g)
           ASSERT_EQ(std::memcmp(values + 4 * blockColumns * number + 16 * g,
                                 block.tables[g].data(), 16),
@@ -161,17 +180,26 @@ void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
   }
 }
 
-TEST_P(StepPartsTest, EncodingHasTheBitsOfTheInterpreterForAnyThreads) {
-  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 1);
+void StepPartsTest::checkEncoding(const MatrixLayout &layout,
+                                  const std::string &function) {
+  QuantizedMatrix matrix = randomMatrix(layout, 1);
   for (int64_t tokens : {1, 5}) {
     std::vector<float> x = randomFloats(264 * tokens, 2);
     for (int64_t threads : {1, 2, 3}) {
-      auto out = encode(name().encode, matrix, x, tokens, threads);
+      auto out = encode(function, matrix, x, tokens, threads);
       for (int64_t t = 0; t < tokens; ++t)
         expectEncoding(matrix, out.data() + t * (out.size() / tokens),
                        &x[264 * t]);
     }
   }
+}
+
+TEST_P(StepPartsTest, EncodingHasTheBitsOfTheInterpreterForAnyThreads) {
+  checkEncoding(mixedLayout(), name().encode);
+}
+
+TEST_P(StepPartsTest, EncodingForGroupsHasTheBitsOfTheInterpreter) {
+  checkEncoding(groupedLayout(), name().groupedEncode);
 }
 
 TEST_P(StepPartsTest, EncodingOfZerosIsZero) {
@@ -205,19 +233,21 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
   }
 }
 
-TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
-  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 6);
+void StepPartsTest::checkProduct(const MatrixLayout &layout,
+                                 const std::string &encodeName,
+                                 const std::string &linearName) {
+  QuantizedMatrix matrix = randomMatrix(layout, 6);
   AlignedBuffer<uint8_t> packed = pack(matrix);
   for (int64_t tokens : {1, 4, 7, 70}) {
     std::vector<float> x = randomFloats(264 * tokens, 7);
-    auto encoded = encode(name().encode, matrix, x, tokens, 1);
+    auto encoded = encode(encodeName, matrix, x, tokens, 1);
     for (int64_t threads : {1, 2, 3}) {
       std::vector<float> y[3];
       for (size_t p = 0; p < 3; ++p)
         y[p].assign(matrix.layout.panels[p].rows * tokens, NAN);
       for (int64_t thread = 0; thread < threads; ++thread)
-        compiled->call(name().linear, {packed, encoded, y[0], y[1], y[2],
-                                       tokens, thread, threads});
+        compiled->call(linearName, {packed, encoded, y[0], y[1], y[2], tokens,
+                                    thread, threads});
       for (size_t p = 0; p < 3; ++p)
         for (int64_t t = 0; t < tokens; ++t) {
           auto expected = expectedPanel(matrix, p, &x[264 * t]);
@@ -227,6 +257,14 @@ TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
         }
     }
   }
+}
+
+TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
+  checkProduct(mixedLayout(), name().encode, name().linear);
+}
+
+TEST_P(StepPartsTest, ProductWithGroupsHasTheBitsOfTheInterpreter) {
+  checkProduct(groupedLayout(), name().groupedEncode, name().groupedLinear);
 }
 
 /// y of all panels, one after the other, for one token.
@@ -333,8 +371,9 @@ TEST_P(StepPartsTest, GatesAreAccurate) {
             });
 }
 
-TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
-  QuantizedMatrix matrix = randomMatrix(mixedLayout(), 14);
+void StepPartsTest::checkEmbedding(const MatrixLayout &layout,
+                                   const std::string &embedding) {
+  QuantizedMatrix matrix = randomMatrix(layout, 14);
   AlignedBuffer<uint8_t> packed = pack(matrix);
   std::vector<int32_t> ids(135);
   for (size_t i = 0; i < ids.size(); ++i)
@@ -342,7 +381,7 @@ TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> out(ids.size() * 264, NAN), expected(264);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->call(name().embedding,
+      compiled->call(embedding,
                      {packed, ids, out, int64_t(ids.size()), thread, threads});
     for (size_t t = 0; t < ids.size(); ++t) {
       int64_t row = ids[t];
@@ -357,6 +396,14 @@ TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
             << "row " << row << " column " << j;
     }
   }
+}
+
+TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
+  checkEmbedding(mixedLayout(), name().embedding);
+}
+
+TEST_P(StepPartsTest, EmbeddingDecodesGroups) {
+  checkEmbedding(groupedLayout(), name().groupedEmbedding);
 }
 
 TEST_P(StepPartsTest, EmbeddingIsScaled) {
