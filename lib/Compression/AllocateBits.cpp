@@ -33,6 +33,8 @@ struct AllocateBits : picollm::impl::AllocateBitsBase<AllocateBits> {
   llvm::Error allocate(ModuleOp module);
   llvm::Expected<Allocation> choose(ModuleOp module,
                                     llvm::ArrayRef<Stack> stacks);
+  StackAllocation chooseUniform(const Stack &stack, WeightReader &reader) const;
+  bool isUniform() const { return half || uniform > 0; }
   llvm::Expected<Allocation> chooseByLosses(ModuleOp module,
                                             llvm::ArrayRef<Stack> stacks,
                                             llvm::ArrayRef<LossTable> tables);
@@ -66,15 +68,29 @@ tablesOf(llvm::ArrayRef<Stack> stacks, llvm::StringRef path) {
   return tables;
 }
 
+/// The width of an embedding or a head whose linear layers have one width.
+static constexpr int64_t rowsOfTokensBits = 8;
+
+/// One width for all columns, whose order is not for the plan to say.
+StackAllocation AllocateBits::chooseUniform(const Stack &stack,
+                                            WeightReader &reader) const {
+  WeightStack weights = weightsOf(stack, reader);
+  StackAllocation result =
+      half ? uniformAllocation(weights, 16)
+           : uniformAllocation(
+                 weights, stack.hasRowsOfTokens() ? rowsOfTokensBits : uniform,
+                 blockColumns);
+  result.order.clear();
+  return result;
+}
+
 llvm::Expected<Allocation> AllocateBits::choose(ModuleOp module,
                                                 llvm::ArrayRef<Stack> stacks) {
-  if (half) {
+  if (isUniform()) {
     Allocation result;
     WeightReader reader;
     for (const Stack &stack : stacks)
-      result.stacks.push_back(uniformAllocation(weightsOf(stack, reader), 16));
-    for (StackAllocation &stack : result.stacks)
-      stack.order.clear();
+      result.stacks.push_back(chooseUniform(stack, reader));
     return result;
   }
   auto tables = tablesOf(stacks, losses);
@@ -119,14 +135,18 @@ static DenseI32ArrayAttr orderAttr(Builder &builder,
 }
 
 llvm::Error AllocateBits::allocate(ModuleOp module) {
+  if (uniform < 0 || uniform > 8)
+    return llvm::createStringError(
+        "a uniform width of %lld bits, expected 1..8",
+        static_cast<long long>(uniform));
   auto stacks = findStacks(module);
   if (!stacks)
     return stacks.takeError();
   auto chosen = choose(module, *stacks);
   if (!chosen)
     return chosen.takeError();
-  // 16 bits everywhere have no loss file; their order is that of the input.
-  std::string orderFile = half ? std::string("-") : losses;
+  // Uniform widths have no file of losses, and so of orders.
+  std::string orderFile = isUniform() ? std::string("-") : losses;
   OpBuilder builder(&getContext());
   builder.setInsertionPoint(module.lookupSymbol("forward"));
   WeightReader reader;

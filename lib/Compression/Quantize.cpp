@@ -23,6 +23,9 @@ using namespace picollm;
 
 namespace {
 
+/// Damping of the published benchmark of GPTQ, as a share of mean diag(H).
+constexpr double publishedDamping = 0.1;
+
 /// Quantises the stacks of one module one by one into a file of codes.
 class ModuleQuantizer {
 public:
@@ -45,8 +48,14 @@ private:
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
   llvm::Error quantizeToHalf();
+  llvm::Error roundGroups(const Stack &stack, ReferenceModel *model);
+  llvm::Error quantizeGroups(const Stack &stack,
+                             const InputStatistics &statistics,
+                             ReferenceModel *model);
+  llvm::Error quantizeAllToGroups(llvm::StringRef tokens);
   layout::MatrixOp matrixOf(const Stack &stack) const;
   bool isHalf() const;
+  bool hasGroups() const;
 
   ModuleOp module;
   std::vector<Stack> stacks;
@@ -97,7 +106,14 @@ static MatrixLayout layoutOf(layout::MatrixOp matrix) {
 
 bool ModuleQuantizer::isHalf() const {
   return llvm::all_of(stacks, [&](const Stack &stack) {
-    return matrixOf(stack).getRef().getFile() == "-";
+    return layoutOf(matrixOf(stack)).panels[0].segments[0].bits == 16 &&
+           matrixOf(stack).getRef().getFile() == "-";
+  });
+}
+
+bool ModuleQuantizer::hasGroups() const {
+  return llvm::any_of(stacks, [&](const Stack &stack) {
+    return llvm::any_of(layoutOf(matrixOf(stack)).panels, panelGroups);
   });
 }
 
@@ -211,6 +227,66 @@ static InputStatistics takeStatistics(LayerwiseCalibration &calibration) {
           std::move(ofHalf)};
 }
 
+/// As published GPTQ; with `model`, it goes on with what the codes stand for.
+llvm::Error ModuleQuantizer::quantizeGroups(const Stack &stack,
+                                            const InputStatistics &statistics,
+                                            ReferenceModel *model) {
+  QuantizationOptions options;
+  options.damping = publishedDamping;
+  auto quantized = picollm::quantizeGroups(weightsOf(stack, reader), statistics,
+                                           layoutOf(matrixOf(stack)), options);
+  if (!quantized)
+    return quantized.takeError();
+  if (llvm::Error error = store(stack, quantized->matrix))
+    return error;
+  return model ? replaceWeights(stack, quantized->matrix, *model)
+               : llvm::Error::success();
+}
+
+/// To the nearest, in the order of the input.
+llvm::Error ModuleQuantizer::roundGroups(const Stack &stack,
+                                         ReferenceModel *model) {
+  return quantizeGroups(stack, InputStatistics::uniform(stack.columns, 1.0f),
+                        model);
+}
+
+llvm::Error ModuleQuantizer::quantizeAllToGroups(llvm::StringRef tokens) {
+  if (tokens.empty()) {
+    Progress progress("quantize", stacks.size(), "matrices");
+    for (auto [index, stack] : llvm::enumerate(stacks)) {
+      if (llvm::Error error = roundGroups(stack, nullptr))
+        return error;
+      progress.update(index + 1);
+    }
+    return llvm::Error::success();
+  }
+  auto texts = readTokenFile(tokens);
+  if (!texts)
+    return texts.takeError();
+  auto model = ReferenceModel::create(module, reader);
+  if (!model)
+    return model.takeError();
+  for (const Stack &stack : stacks)
+    if (stack.hasRowsOfTokens())
+      if (llvm::Error error = roundGroups(stack, model->get()))
+        return error;
+  LayerwiseCalibration calibration(**model, std::move(texts->texts));
+  return calibration.run(
+      "quantize",
+      [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
+        auto stack = llvm::find_if(stacks, [&](const Stack &stack) {
+          return llvm::is_contained(stack.readers, input.linears.front());
+        });
+        if (stack == stacks.end())
+          return llvm::createStringError("no stack reads the input of '" +
+                                         input.weights.front() + "'");
+        if (stack->hasRowsOfTokens())
+          return llvm::Error::success();
+        return quantizeGroups(*stack, InputStatistics{moment.values, {}, {}},
+                              model->get());
+      });
+}
+
 llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   for (const Stack &stack : stacks)
     if (!matrixOf(stack))
@@ -219,6 +295,8 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
           "' has no planned layout; run picollm-allocate-bits first");
   if (isHalf())
     return quantizeToHalf();
+  if (hasGroups())
+    return quantizeAllToGroups(tokens);
   auto file = LossFile::read(matrixOf(stacks.front()).getRef().getFile());
   if (!file)
     return file.takeError();

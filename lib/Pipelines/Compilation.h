@@ -39,6 +39,9 @@ private:
   bool isTuned() const {
     return options.tuneMinutes > 0 || options.tuneSteps > 0;
   }
+  /// Widths by losses; other schemes know theirs beforehand.
+  bool isAllocated() const { return scheme == "pico"; }
+  bool isCalibrated() const { return isAllocated() || scheme == "gptq"; }
   llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);
 

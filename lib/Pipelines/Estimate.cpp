@@ -54,10 +54,10 @@ llvm::Error Compilation::measureLayers(int64_t layers,
 /// What one layer more costs is the difference between two layers and one; a
 /// budget in bytes becomes one of bits, as the file is another.
 llvm::Error Compilation::estimate() {
-  if (imported == Stage::Pack || scheme == "none")
+  if (imported == Stage::Pack || scheme != "pico")
     return llvm::createStringError(
-        "--estimate says how long a compression will take, and nothing is "
-        "compressed here; leave it away");
+        "--estimate is for --scheme=pico and a model that is not compressed "
+        "yet; leave it away");
   OwningOpRef<ModuleOp> whole = std::move(module);
   const int64_t layers = config.getLayers();
   AllocateBitsOptions &budget = passOptions.allocate;

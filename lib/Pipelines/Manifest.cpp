@@ -2,6 +2,7 @@
 
 #include "Manifest.h"
 #include "PicoLLM/Layout/LayoutDialect.h"
+#include "picollm/Compression/PackedModel.h"
 #include "picollm/Support/WriteFile.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
@@ -17,6 +18,8 @@ using namespace picollm;
 
 AllocationReport picollm::reportOf(ModuleOp module) {
   AllocationReport report;
+  if (auto scheme = module->getAttrOfType<StringAttr>(schemeAttribute))
+    report.scheme = scheme.getValue().str();
   if (auto bytes = module->getAttrOfType<IntegerAttr>("picollm.weights_bytes"))
     report.fileBytes = bytes.getInt();
   for (auto matrix : module.getOps<layout::MatrixOp>()) {

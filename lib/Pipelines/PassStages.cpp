@@ -29,10 +29,16 @@ void Compilation::preparePasses() {
   };
   std::string tokens = file("calibration.tokens");
   std::string losses = file("losses.json");
-  passOptions.calibrate.tokens = passOptions.quantize.tokens = tokens;
+  passOptions.calibrate.tokens = tokens;
+  if (isCalibrated())
+    passOptions.quantize.tokens = tokens;
   passOptions.tune.tokens = file("tuning.tokens");
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
-  passOptions.allocate.bits = options.bits.value_or(0);
+  if (isAllocated())
+    passOptions.allocate.bits = options.bits.value_or(0);
+  else
+    passOptions.allocate.uniform =
+        static_cast<int64_t>(options.bits.value_or(0));
   passOptions.allocate.size = options.size.value_or(0);
   passOptions.allocate.allocation = options.allocation;
   passOptions.allocate.half = scheme == "none";
@@ -52,7 +58,7 @@ void Compilation::preparePasses() {
 }
 
 llvm::Error Compilation::writeCalibrationTokens() {
-  if (imported == Stage::Pack || scheme == "none" ||
+  if (imported == Stage::Pack || !isCalibrated() ||
       options.compileTo == Stage::Import)
     return llvm::Error::success();
   return measures.run("texts", [&](TimingScope &) -> llvm::Error {
@@ -69,7 +75,7 @@ llvm::Error Compilation::writeCalibrationTokens() {
 }
 
 llvm::Error Compilation::runPasses(Stage stage) {
-  if (stage == Stage::Calibrate && scheme == "none")
+  if (stage == Stage::Calibrate && !isAllocated())
     return llvm::Error::success();
   FirstError error(context);
   const std::string &message = error.message();

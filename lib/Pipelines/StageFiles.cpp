@@ -57,8 +57,10 @@ llvm::Error Compilation::writeIR(llvm::StringRef path) {
 /// What the stages before pack leave beside their IR, as far as they ran.
 std::vector<std::string> Compilation::compressionFiles() const {
   std::vector<std::string> files;
-  if (scheme != "none")
-    files = {passOptions.calibrate.tokens, passOptions.calibrate.losses};
+  if (isCalibrated())
+    files.push_back(passOptions.calibrate.tokens);
+  if (isAllocated())
+    files.push_back(passOptions.calibrate.losses);
   if (options.compileTo >= Stage::Quantize)
     files.push_back(isTuned() ? passOptions.tune.codes
                               : passOptions.quantize.codes);
@@ -97,7 +99,7 @@ llvm::Error Compilation::writeReport() {
   if (options.report.empty())
     return llvm::Error::success();
   std::vector<std::string> files = {output->file("allocation.json")};
-  if (imported == Stage::Import && scheme != "none")
+  if (imported == Stage::Import && isAllocated())
     files.push_back(passOptions.calibrate.losses);
   if (llvm::Error error = copyTo(options.report, files))
     return error;

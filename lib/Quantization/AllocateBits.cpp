@@ -167,11 +167,12 @@ picollm::allocateBits(llvm::ArrayRef<LossTable> tables,
 }
 
 StackAllocation picollm::uniformAllocation(const WeightStack &stack,
-                                           int64_t bits) {
+                                           int64_t bits, int64_t group) {
   StackAllocation allocation;
   allocation.layout.columns = stack.columns;
   for (const StackPanel &panel : stack.panels)
-    allocation.layout.panels.push_back({panel.rows, {{bits, stack.columns}}});
+    allocation.layout.panels.push_back(
+        {panel.rows, {{bits, stack.columns, group}}});
   allocation.order.resize(stack.columns);
   std::iota(allocation.order.begin(), allocation.order.end(), 0u);
   return allocation;

@@ -45,9 +45,12 @@ static OrderedJson toJson(const MatrixAllocation &matrix) {
   OrderedJson panels = OrderedJson::array();
   for (const Panel &panel : matrix.stack.layout.panels) {
     OrderedJson segments = OrderedJson::array();
-    for (const Segment &segment : panel.segments)
-      segments.push_back(
-          OrderedJson{{"bits", segment.bits}, {"columns", segment.columns}});
+    for (const Segment &segment : panel.segments) {
+      OrderedJson entry{{"bits", segment.bits}, {"columns", segment.columns}};
+      if (segment.group)
+        entry["group"] = segment.group;
+      segments.push_back(std::move(entry));
+    }
     panels.push_back(OrderedJson{{"rows", panel.rows}, {"segments", segments}});
   }
   OrderedJson json{{"name", matrix.name},
@@ -67,8 +70,11 @@ static std::string dump(const OrderedJson &json) {
 }
 
 std::string picollm::formatAllocation(const AllocationReport &report) {
-  std::string text =
-      "{\n\"file_bytes\": " + std::to_string(report.fileBytes) +
+  std::string text = "{\n";
+  if (!report.scheme.empty())
+    text += "\"scheme\": " + dump(OrderedJson(report.scheme)) + ",\n";
+  text +=
+      "\"file_bytes\": " + std::to_string(report.fileBytes) +
       ",\n\"weights\": " + std::to_string(report.weights) +
       ",\n\"bits_per_weight\": " + dump(OrderedJson(report.bitsPerWeight())) +
       ",\n\"matrices\": [";
@@ -156,8 +162,10 @@ static MatrixAllocation readMatrix(const json &object, JsonReader &reader) {
     panel.rows = reader.integer(entry, "rows");
     if (const json *segments = reader.array(entry, "segments"))
       for (const json &segment : *segments)
-        panel.segments.push_back({reader.integer(segment, "bits"),
-                                  reader.integer(segment, "columns")});
+        panel.segments.push_back(
+            {reader.integer(segment, "bits"),
+             reader.integer(segment, "columns"),
+             segment.contains("group") ? reader.integer(segment, "group") : 0});
   }
   if (reader.failed())
     return matrix;
@@ -199,6 +207,8 @@ picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
     reader.fail("is no valid JSON");
     return reader.takeError();
   }
+  if (root.contains("scheme"))
+    report.scheme = reader.string(root, "scheme");
   report.fileBytes = reader.integer(root, "file_bytes");
   report.weights = reader.integer(root, "weights");
   if (const json *matrices = reader.array(root, "matrices"))
@@ -254,6 +264,9 @@ picollm::applyReport(const AllocationReport &report,
       return fail("has " + llvm::Twine(layout.rows()) + " rows and " +
                   llvm::Twine(layout.columns) + " columns, the model's has " +
                   llvm::Twine(rows) + " and " + llvm::Twine(table.columns));
+    if (llvm::any_of(layout.panels, panelGroups))
+      return fail("has a 'group', which --scheme=rtn and gptq make from --bits "
+                  "alone; remove it");
     StackAllocation &stack = allocation.stacks.emplace_back(matrix->stack);
     if (stack.order.empty())
       stack.order = table.order;

@@ -47,6 +47,11 @@ void picollm::printSummary(const AllocationReport &report,
       for (const Segment &segment : panel.segments)
         weightsOfWidth[segment.bits] += panel.rows * segment.columns;
   }
+  if (!report.scheme.empty()) {
+    out << "scheme: ";
+    llvm::printEscapedString(report.scheme, out);
+    out << '\n';
+  }
   out << llvm::format("weight file: %.2f MB, %lld weights, %.3f bits per "
                       "weight\n",
                       double(report.fileBytes) * 1e-6,

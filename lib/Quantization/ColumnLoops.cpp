@@ -78,6 +78,22 @@ void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
 }
 
 PICOLLM_CLONES
+void picollm::roundWithZeros(const float *x, const float *scales,
+                             const float *inverseScales, const float *zeros,
+                             int64_t n, int64_t bits, uint16_t *codes,
+                             float *values) {
+  float top = static_cast<float>((1 << bits) - 1);
+  for (int64_t i = 0; i < n; ++i) {
+    float q = x[i] * inverseScales[i] + zeros[i];
+    q = q < 0.0f ? 0.0f : q;
+    q = q > top ? top : q;
+    q = (q + roundingOffset) - roundingOffset;
+    codes[i] = static_cast<uint16_t>(static_cast<int32_t>(q));
+    values[i] = scales[i] * (q - zeros[i]);
+  }
+}
+
+PICOLLM_CLONES
 void picollm::subtractScaled(float *y, const float *x, float a, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     y[i] -= a * x[i];

@@ -35,6 +35,12 @@ float weightedRoundingError(const float *x, const float *w, int64_t n, float s,
 void roundColumn(const float *x, int64_t n, float s, int64_t bits,
                  uint16_t *codes, float *values);
 
+/// codes = the nearest q of x / s + z in 0 .. 2^bits - 1, values = s (q - z); s
+/// and z of each element, and 1 / s, or 0 where s is 0.
+void roundWithZeros(const float *x, const float *scales,
+                    const float *inverseScales, const float *zeros, int64_t n,
+                    int64_t bits, uint16_t *codes, float *values);
+
 /// y -= a x
 void subtractScaled(float *y, const float *x, float a, int64_t n);
 

@@ -116,29 +116,42 @@ void picollm::roundSlice(const FeedbackPlan &plan, const RowSlice &slice,
   }
 }
 
-void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
-                               FeedbackRows &rows, std::vector<uint16_t> &codes,
-                               std::vector<double> &losses) {
-  const FeedbackFactor &factor = *plan.factor;
+FeedbackRows picollm::makeFeedbackRows(const RowChunk &chunk, const float *rows,
+                                       int64_t columns,
+                                       const std::vector<uint32_t> &order,
+                                       const float *inverseRows,
+                                       const float *weights) {
+  FeedbackRows part;
+  part.stride = paddedCount(chunk.count);
+  part.slices.push_back({chunk.panel, 0, part.stride});
+  part.values.assign(columns * part.stride, 0.0f);
+  part.weights.assign(part.stride, 0.0f);
+  std::copy_n(weights, chunk.count, part.weights.begin());
+  transposeRows(rows, chunk.count, columns, inverseRows, order,
+                part.values.data(), part.stride);
+  return part;
+}
+
+void picollm::spreadErrors(
+    const FeedbackFactor &factor, int64_t block, FeedbackRows &rows,
+    llvm::function_ref<void(int64_t begin, int64_t end)> startBlock,
+    llvm::function_ref<void(int64_t k, float *values)> round,
+    std::vector<double> &losses) {
   int64_t n = factor.order.size(), stride = rows.stride;
-  codes.resize(n * stride);
-  std::vector<float> errors(feedbackBlock * stride), values(stride);
-  for (int64_t begin = 0; begin < n; begin += feedbackBlock) {
-    int64_t end = std::min(n, begin + feedbackBlock);
+  std::vector<float> errors(block * stride), values(stride);
+  for (int64_t begin = 0; begin < n; begin += block) {
+    int64_t end = std::min(n, begin + block);
+    startBlock(begin, end);
     for (int64_t k = begin; k < end; ++k) {
-      if (chooseScales)
-        plan.columnScales[k] = ColumnSearch(plan, rows, k).search();
+      round(k, values.data());
       float *x = rows.column(k), *error = &errors[(k - begin) * stride];
       float pivot = std::sqrt(factor.lossWeights[k]); // 1 / U_kk
-      for (const RowSlice &slice : rows.slices) {
-        float *e = error + slice.begin;
-        roundSlice(plan, slice, k, x + slice.begin,
-                   &codes[k * stride + slice.begin], &values[slice.begin]);
-        for (int64_t i = 0; i < slice.count; ++i)
-          e[i] = (x[slice.begin + i] - values[slice.begin + i]) * pivot;
-        losses[slice.panel] += weightedSquareSum(
-            e, rows.weights.data() + slice.begin, slice.count);
-      }
+      for (int64_t i = 0; i < stride; ++i)
+        error[i] = (x[i] - values[i]) * pivot;
+      for (const RowSlice &slice : rows.slices)
+        losses[slice.panel] +=
+            weightedSquareSum(error + slice.begin,
+                              rows.weights.data() + slice.begin, slice.count);
       std::copy(values.begin(), values.end(), x);
       if (!factor.isDiagonal())
         for (int64_t later = k + 1; later < end; ++later)
@@ -155,6 +168,23 @@ void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
                   1.0f, rows.column(later), stride);
     });
   }
+}
+
+void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
+                               FeedbackRows &rows, std::vector<uint16_t> &codes,
+                               std::vector<double> &losses) {
+  codes.resize(plan.factor->order.size() * rows.stride);
+  spreadErrors(
+      *plan.factor, feedbackBlock, rows, [](int64_t, int64_t) {},
+      [&](int64_t k, float *values) {
+        if (chooseScales)
+          plan.columnScales[k] = ColumnSearch(plan, rows, k).search();
+        for (const RowSlice &slice : rows.slices)
+          roundSlice(plan, slice, k, rows.column(k) + slice.begin,
+                     &codes[k * rows.stride + slice.begin],
+                     values + slice.begin);
+      },
+      losses);
 }
 
 void picollm::fitSegmentScales(FeedbackPlan &plan, const FeedbackRows &rows) {

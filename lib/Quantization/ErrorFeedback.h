@@ -4,6 +4,8 @@
 #define PICOLLM_LIB_QUANTIZATION_ERRORFEEDBACK_H
 
 #include "FeedbackFactor.h"
+#include "StackRows.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace picollm {
 
@@ -35,9 +37,27 @@ struct FeedbackRows {
   const float *column(int64_t k) const { return values.data() + k * stride; }
 };
 
+/// Rows of a chunk, [count][columns], as FeedbackRows of one slice, divided by
+/// r_i; `inverseRows` and `weights` have one entry per row.
+FeedbackRows makeFeedbackRows(const RowChunk &chunk, const float *rows,
+                              int64_t columns,
+                              const std::vector<uint32_t> &order,
+                              const float *inverseRows, const float *weights);
+
 /// Chooses the segment scales of a stack of several panels, which share c_j,
 /// on its weights before feedback.
 void fitSegmentScales(FeedbackPlan &plan, const FeedbackRows &rows);
+
+/// Quantises the rows column by column in the order of feedback: `round(k,
+/// values)` says what column k becomes, and its error goes to the columns after
+/// it. `startBlock(begin, end)` is called before each `block` columns, when the
+/// errors of all columns before them have arrived there. losses[panel] grows by
+/// the loss.
+void spreadErrors(
+    const FeedbackFactor &factor, int64_t block, FeedbackRows &rows,
+    llvm::function_ref<void(int64_t begin, int64_t end)> startBlock,
+    llvm::function_ref<void(int64_t k, float *values)> round,
+    std::vector<double> &losses);
 
 /// Quantises the rows column by column. On return `rows.values` holds what the
 /// codes mean and `codes` the codes, [place][stride]; losses[panel] grows by

@@ -275,16 +275,10 @@ llvm::Error StackQuantizer::quantizeChunk(const RowChunk &chunk, double &loss) {
   llvm::Expected<const float *> in = rows.read(chunk, buffer);
   if (!in)
     return in.takeError();
-  FeedbackRows part;
-  part.stride = paddedCount(chunk.count);
-  part.slices.push_back({chunk.panel, 0, part.stride});
-  part.values.assign(columns * part.stride, 0.0f);
-  part.weights.assign(part.stride, 0.0f);
-  std::copy_n(scales.lossWeights.begin() + chunk.stackRow, chunk.count,
-              part.weights.begin());
-  transposeRows(*in, chunk.count, columns,
-                scales.inverseRows.data() + chunk.stackRow, factor.order,
-                part.values.data(), part.stride);
+  FeedbackRows part =
+      makeFeedbackRows(chunk, *in, columns, factor.order,
+                       scales.inverseRows.data() + chunk.stackRow,
+                       scales.lossWeights.data() + chunk.stackRow);
   loss = quantizeRows(chunk.panel, chunk.count, part,
                       [&](int64_t i) { return chunk.row + i; });
   return llvm::Error::success();

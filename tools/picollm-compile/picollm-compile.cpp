@@ -13,6 +13,7 @@
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
@@ -40,7 +41,9 @@ static cl::opt<std::string> name(
 static cl::opt<double>
     bits("bits",
          cl::desc("Bits per weight of the whole weight file: embedding, head, "
-                  "scales and header counted; default 4.5"),
+                  "scales and header counted; default 4.5. With --scheme=rtn "
+                  "and gptq the width of the codes of linear layers, 1 to 8; "
+                  "default 4"),
          cl::value_desc("B"), cl::cat(category));
 static cl::opt<std::string>
     sizeBudget("size",
@@ -52,8 +55,11 @@ static cl::opt<std::string>
                cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string>
     scheme("scheme", cl::init("pico"),
-           cl::desc("pico: learned widths per column (default); none: 16 bits "
-                    "everywhere"),
+           cl::desc("pico: learned widths per column (default); gptq: one "
+                    "width for all linear layers, groups of 128 columns, error "
+                    "feedback, as published; rtn: the same rounded to nearest, "
+                    "without calibration (both: embedding and head 8 bits); "
+                    "none: 16 bits everywhere"),
            cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<std::string> calibration(
     "calibration",
@@ -160,6 +166,7 @@ Examples:
   picollm-compile SmolLM2.gguf --bits=3 --task=questions.jsonl -o smol
   picollm-compile Llama-2-7B.gguf --bits=3 --calibration=my-texts --estimate
   picollm-compile SmolLM2-135M --bits=4.5 -o smol     a Hugging Face folder
+  picollm-compile SmolLM2.gguf --scheme=gptq --bits=3 -o smol3     to compare with
   picollm-compile SmolLM2.gguf --scheme=none -target=x86-64-v3 -o smol16
   picollm-compile SmolLM2.gguf --bundle -o smol       one file to ship: smol/libsmol.so
   picollm-compile SmolLM2.gguf --bits=3 -o smol.picollm     compress once, then
@@ -193,6 +200,9 @@ static Error error(const Twine &message) {
                            message.str().c_str());
 }
 
+/// One width for all linear layers.
+static bool isGrouped() { return scheme == "rtn" || scheme == "gptq"; }
+
 static Error fillCalibration(picollm::CompileOptions &options) {
   if (calibrationTexts.getNumOccurrences() && calibrationTexts == 0)
     return error("--calibration-texts=0 leaves nothing to calibrate on");
@@ -205,6 +215,10 @@ static Error fillCalibration(picollm::CompileOptions &options) {
     return Error::success();
   if (scheme == "none")
     return error("--scheme=none keeps 16 bits and takes no --task");
+  if (isGrouped())
+    return error("--scheme=" + scheme +
+                 " knows of no cost but the error of "
+                 "outputs and takes no --task; choose --scheme=pico");
   if (!sys::fs::exists(task))
     return error("--task=" + task + ": there is no such file; expected " +
                  textTask + " or a file of items");
@@ -219,8 +233,29 @@ static Error fillTuning(picollm::CompileOptions &options) {
     return error("--tune takes a positive number of minutes");
   if (scheme == "none" && (tune > 0 || tuneSteps > 0))
     return error("--scheme=none keeps 16 bits and leaves nothing to tune");
+  if (isGrouped() && (tune > 0 || tuneSteps > 0))
+    return error("--scheme=" + scheme +
+                 " is compared as published and takes no --tune; leave it away "
+                 "or use --scheme=pico");
   options.tuneMinutes = tune;
   options.tuneSteps = tuneSteps;
+  return Error::success();
+}
+
+/// The width of the linear layers of a scheme with groups.
+static Error fillWidth(picollm::CompileOptions &options) {
+  if (sizeBudget.getNumOccurrences() || allocation.getNumOccurrences())
+    return error("--scheme=" + scheme +
+                 " has one width for all linear layers and takes no --" +
+                 (sizeBudget.getNumOccurrences() ? "size" : "allocation") +
+                 "; give --bits=1 to 8");
+  options.bits = bits.getNumOccurrences() ? double(bits) : 4;
+  if (!(*options.bits >= 1 && *options.bits <= 8 &&
+        *options.bits == static_cast<int>(*options.bits)))
+    return error("--scheme=" + scheme +
+                 " has one width for all linear layers: --bits takes a whole "
+                 "number from 1 to 8, not " +
+                 formatv("{0:F3}", *options.bits).str());
   return Error::success();
 }
 
@@ -237,13 +272,17 @@ static Error fillCompression(picollm::CompileOptions &options) {
           allocation.getNumOccurrences() >
       1)
     return error("--bits, --size and --allocation exclude each other");
-  if (scheme != "pico" && scheme != "none")
-    return error("unknown --scheme '" + scheme + "'; there are: pico, none");
+  if (scheme != "pico" && scheme != "none" && !isGrouped())
+    return error("unknown --scheme '" + scheme +
+                 "'; there are: pico, gptq, rtn, none");
   if (scheme == "none" &&
       (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
        allocation.getNumOccurrences()))
     return error("--scheme=none keeps 16 bits and takes no budget");
-  if (sizeBudget.getNumOccurrences()) {
+  if (isGrouped()) {
+    if (Error problem = fillWidth(options))
+      return problem;
+  } else if (sizeBudget.getNumOccurrences()) {
     options.size = parseSize(sizeBudget);
     if (*options.size < 0)
       return error("--size=" + sizeBudget +

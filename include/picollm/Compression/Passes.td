@@ -31,8 +31,10 @@ def AllocateBits : Pass<"picollm-allocate-bits", "::mlir::ModuleOp"> {
   let description = [{
     Adds a planned `picollm_layout.weight` for every stack of matrices. Widths
     come from the losses and a budget for the whole weight file (`bits` per
-    weight, or `size` in bytes), from an `allocation` (allocation.json), or are
-    16 everywhere (`half`).
+    weight, or `size` in bytes), from an `allocation` (allocation.json), are 16
+    everywhere (`half`), or one for all linear layers (`uniform`) and 8 for the
+    matrices with a row per token, embedding and head, both in groups of 128
+    columns.
   }];
   let options = [
     Option<"losses", "losses", "std::string", "\"\"", "file of losses">,
@@ -40,7 +42,9 @@ def AllocateBits : Pass<"picollm-allocate-bits", "::mlir::ModuleOp"> {
     Option<"size", "size", "int64_t", "0", "bytes; 0: not given">,
     Option<"allocation", "allocation", "std::string", "\"\"",
            "allocation.json to follow">,
-    Option<"half", "half", "bool", "false", "16 bits everywhere">];
+    Option<"half", "half", "bool", "false", "16 bits everywhere">,
+    Option<"uniform", "uniform", "int64_t", "0",
+           "width of all linear layers, in groups; 0: not given">];
   let dependentDialects = ["::picollm::layout::LayoutDialect"];
 }
 
@@ -50,11 +54,14 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
     Error feedback behind what is already quantised: the model runs over the
     texts layer by layer, and each layer sees the errors of those before it. Its
     target is the output of the float model, which runs beside.
+    Where the plan has groups it is GPTQ as published: the target is the weights.
+    Without tokens every weight there is rounded to the nearest, as those of
+    matrices with a row per token always are.
     Writes the file of codes (CodeFile.h).
   }];
   let options = [
     Option<"tokens", "tokens", "std::string", "\"\"",
-           "file of token ids; not needed at 16 bits everywhere">,
+           "file of token ids; not needed at 16 bits everywhere or to round">,
     Option<"codes", "codes", "std::string", "\"\"", "file to write">];
 }
 

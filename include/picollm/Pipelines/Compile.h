@@ -33,7 +33,7 @@ struct CompileOptions {
   std::string model;  ///< a .picollm file has the stages up to pack behind it
   std::string output; ///< folder, or NAME.picollm for the stage pack
   std::string name;   ///< empty: from `output`
-  std::optional<double> bits;
+  std::optional<double> bits;  ///< rtn and gptq: whole, of the linear layers
   std::optional<int64_t> size; ///< bytes of the weight file
   std::string allocation;      ///< file with widths, or empty
   std::string scheme = "pico";

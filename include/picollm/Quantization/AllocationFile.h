@@ -21,6 +21,7 @@ struct MatrixAllocation {
 
 /// The content of allocation.json.
 struct AllocationReport {
+  std::string scheme;    ///< of the compression; may be empty in a file
   int64_t fileBytes = 0; ///< of the weight file
   int64_t weights = 0;   ///< of the model
   std::vector<MatrixAllocation> matrices;

@@ -70,8 +70,9 @@ llvm::Expected<Allocation> allocateBits(llvm::ArrayRef<LossTable> tables,
                                         const FileBudget &budget);
 
 /// One segment of `bits` over all columns in input order, the layout of
-/// schemes without allocation.
-StackAllocation uniformAllocation(const WeightStack &stack, int64_t bits);
+/// schemes without allocation. `group`: see Segment.
+StackAllocation uniformAllocation(const WeightStack &stack, int64_t bits,
+                                  int64_t group = 0);
 
 } // namespace picollm
 

@@ -28,6 +28,20 @@ quantizeStack(const WeightStack &stack, const InputStatistics &statistics,
               const StackAllocation &allocation,
               const QuantizationOptions &options);
 
+/// Quantises a stack as published GPTQ does: columns by falling mean square of
+/// their input, stored in that order too, the error of each spread over those
+/// that follow. Each row has a scale and a zero for every group of columns,
+/// that span its weights and 0 as feedback has left them when the group's turn
+/// comes; other scales are 1, or a power of two. Row weights, moments of
+/// outputs and drift are not used. Statistics of columns that do not depend on
+/// each other leave no feedback: of InputStatistics::uniform, rounding to
+/// nearest in input order. `layout`: panels of the stack's rows, each of one
+/// segment with groups. Fails on invalid input, on another layout, on weights
+/// that are not finite.
+llvm::Expected<QuantizedStack>
+quantizeGroups(const WeightStack &stack, const InputStatistics &statistics,
+               const MatrixLayout &layout, const QuantizationOptions &options);
+
 /// What the error of each row costs under feedback over rows (see
 /// StackPanel::outputMoment), to be used as StackPanel::rowWeights: the inverse
 /// of the conditional variances of the outputs' moment.

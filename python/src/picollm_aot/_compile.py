@@ -104,7 +104,8 @@ def compile(  # the name in the API  # noqa: A001
         bits: Bits per weight of the whole weight file, such as 3.5.
         size: Instead, its size in bytes, or "60M" and the like.
         allocation: Instead, an edited allocation.json.
-        scheme: "pico", learned widths per column, or "none", 16 bits.
+        scheme: "pico", learned widths per column, "gptq" or "rtn", one width
+            as published, or "none", 16 bits.
         target: "host", "x86-64", "x86-64-v3", an LLVM triple, ...; several with
             commas between them.
         cpu: A CPU as in clang's -mcpu.

@@ -16,6 +16,9 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
   // CHECK: picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
   picollm_layout.weight @quantised : !picollm_layout.matrix<16, [8: 4x16]> <file = "codes", offset = 7, size = 212, encoding = "codes", hash = ""> sources ["w"]
 
+  // CHECK: picollm_layout.weight @grouped : !picollm_layout.matrix<144, [8: 3x136 group 128, 4x8]> <file = "m.weights", offset = 2880, size = 2688, encoding = "packed", hash = ""> sources ["w"]
+  picollm_layout.weight @grouped : !picollm_layout.matrix<144, [8: 3x136 group 128, 4x8]> <file = "m.weights", offset = 2880, size = 2688, encoding = "packed", hash = ""> sources ["w"]
+
   picollm_layout.weight @split : !picollm_layout.matrix<16, [32: 4x16], [8: 3x16], [8: 4x16]> <file = "m.weights", offset = 1664, size = 1216, encoding = "packed", hash = ""> sources ["a", "a", "b"]
 
   // CHECK-LABEL: func.func @layer

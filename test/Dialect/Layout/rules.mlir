@@ -17,6 +17,21 @@ module attributes {test.value = #picollm_layout.panel<0: 4x16>} {}
 
 // -----
 
+// expected-error @below {{segment has groups of 32 columns, expected 128 (panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<8: 4x64 group 32>} {}
+
+// -----
+
+// expected-error @below {{segment of 16 bits has groups, which are for 1..8 bits (panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<8: 16x64 group 128>} {}
+
+// -----
+
+// expected-error @below {{segment of 0 bits has groups, which are for 1..8 bits (panel_c1)}}
+module attributes {test.value = #picollm_layout.panel<8: 0x64 group 128>} {}
+
+// -----
+
 // expected-error @below {{(matrix_c1)}}
 module attributes {test.value = !picollm_layout.matrix<16, [8: 4x8]>} {}
 

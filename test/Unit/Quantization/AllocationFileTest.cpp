@@ -70,6 +70,39 @@ TEST(AllocationFile, WhatWasAllocatedComesBack) {
   EXPECT_DOUBLE_EQ(read.matrices[0].loss, report.matrices[0].loss);
 }
 
+TEST(AllocationFile, SchemeAndGroupsComeBack) {
+  std::string grouped =
+      replaced(small, "\"columns\": 32}", "\"columns\": 32, \"group\": 128}");
+  AllocationReport report = llvm::cantFail(parseAllocation(grouped, "a.json"));
+  EXPECT_EQ(report.scheme, "");
+  report.scheme = "gptq";
+  AllocationReport again =
+      llvm::cantFail(parseAllocation(formatAllocation(report), "a.json"));
+  EXPECT_EQ(again.scheme, "gptq");
+  const MatrixLayout &layout = again.matrices[0].stack.layout;
+  EXPECT_EQ(layout.panels[0], (Panel{20, {{4, 32, 128}, {2, 32}}}));
+  EXPECT_NE(failure(replaced(grouped, "128", "64"))
+                .find("groups of 64 columns, expected 128"),
+            std::string::npos);
+  EXPECT_NE(failure(replaced(grouped, "128", "\"128\""))
+                .find("'group' is no integer"),
+            std::string::npos);
+  EXPECT_NE(failure(replaced(small, "{\"file", "{\"scheme\": 3, \"file"))
+                .find("'scheme' is no string"),
+            std::string::npos);
+}
+
+TEST(AllocationFile, RefusesGroupsAsWidthsOfAUser) {
+  AllocationReport report = llvm::cantFail(parseAllocation(
+      replaced(small, "\"columns\": 32}", "\"columns\": 32, \"group\": 128}"),
+      "a.json"));
+  auto allocation = applyReport(report, tableOf("a", 64, {20, 12}), 4096);
+  ASSERT_FALSE(static_cast<bool>(allocation));
+  EXPECT_EQ(llvm::toString(allocation.takeError()),
+            "allocation of 'a' has a 'group', which --scheme=rtn and gptq make "
+            "from --bits alone; remove it");
+}
+
 TEST(AllocationFile, ColumnsWithoutAnOrderGoByImportance) {
   AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
   std::vector<LossTable> tables = {tableOf("a", 64, {20, 12})};
@@ -171,9 +204,11 @@ TEST(AllocationFile, NamesDoNotReachTheTerminalAsTheyAre) {
 TEST(AllocationFile, SummaryNamesSizesKindsAndWidths) {
   AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
   report.matrices[0].name = "blk.12.q";
+  report.scheme = "gptq\x1b";
   std::string text;
   llvm::raw_string_ostream out(text);
   printSummary(report, out);
+  EXPECT_EQ(text.find("scheme: gptq\\1B\n"), 0u);
   EXPECT_NE(text.find("19.531 bits per weight"), std::string::npos);
   EXPECT_NE(text.find("blk.*.q"), std::string::npos);
   EXPECT_NE(text.find("4 bit 31.2 %"), std::string::npos);
