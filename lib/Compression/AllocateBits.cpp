@@ -134,6 +134,16 @@ static DenseI32ArrayAttr orderAttr(Builder &builder,
       llvm::SmallVector<int32_t>(order.begin(), order.end()));
 }
 
+static DictionaryAttr toAttribute(Builder &builder,
+                                  const Optimality &optimality) {
+  auto named = [&](llvm::StringRef name, double value) {
+    return builder.getNamedAttr(name, builder.getF64FloatAttr(value));
+  };
+  return builder.getDictionaryAttr(
+      {named("loss", optimality.loss), named("bound", optimality.bound),
+       named("multiplier", optimality.multiplier)});
+}
+
 llvm::Error AllocateBits::allocate(ModuleOp module) {
   if (uniform < 0 || uniform > 8)
     return llvm::createStringError(
@@ -170,5 +180,8 @@ llvm::Error AllocateBits::allocate(ModuleOp module) {
         std::accumulate(widths.losses.begin(), widths.losses.end(), 0.0);
     matrix->setAttr("loss", builder.getF64FloatAttr(loss));
   }
+  if (chosen->optimality)
+    module->setAttr(optimalityAttribute,
+                    toAttribute(builder, *chosen->optimality));
   return llvm::Error::success();
 }

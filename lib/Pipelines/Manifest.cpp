@@ -3,6 +3,7 @@
 #include "Manifest.h"
 #include "PicoLLM/Layout/LayoutDialect.h"
 #include "picollm/Compression/PackedModel.h"
+#include "picollm/Compression/Passes.h"
 #include "picollm/Support/WriteFile.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
@@ -16,12 +17,24 @@
 using namespace mlir;
 using namespace picollm;
 
+static std::optional<Optimality> optimalityOf(ModuleOp module) {
+  auto values = module->getAttrOfType<DictionaryAttr>(optimalityAttribute);
+  if (!values)
+    return std::nullopt;
+  auto number = [&](llvm::StringRef name) {
+    auto value = values.getAs<FloatAttr>(name);
+    return value ? value.getValueAsDouble() : 0.0;
+  };
+  return Optimality{number("loss"), number("bound"), number("multiplier")};
+}
+
 AllocationReport picollm::reportOf(ModuleOp module) {
   AllocationReport report;
   if (auto scheme = module->getAttrOfType<StringAttr>(schemeAttribute))
     report.scheme = scheme.getValue().str();
   if (auto bytes = module->getAttrOfType<IntegerAttr>("picollm.weights_bytes"))
     report.fileBytes = bytes.getInt();
+  report.optimality = optimalityOf(module);
   for (auto matrix : module.getOps<layout::MatrixOp>()) {
     MatrixAllocation &entry = report.matrices.emplace_back();
     llvm::StringRef name = matrix.getSymName();
@@ -30,6 +43,8 @@ AllocationReport picollm::reportOf(ModuleOp module) {
     entry.stack.layout = cast<layout::MatrixType>(matrix.getType()).getLayout();
     if (auto loss = matrix->getAttrOfType<FloatAttr>("loss"))
       entry.loss = loss.getValueAsDouble();
+    for (auto source : matrix.getSources().getAsRange<StringAttr>())
+      entry.sources.push_back(source.str());
     report.weights += entry.stack.layout.rows() * entry.stack.layout.columns;
   }
   return report;

@@ -1,11 +1,11 @@
 //===- AllocateBits.cpp - one multiplier for the whole model --------------===//
 
-#include "picollm/Quantization/BitWidths.h"
-#include "picollm/Solver/BitAllocation.h"
+#include "AllocationTables.h"
 #include "llvm/Support/Format.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 using namespace picollm;
 
@@ -22,101 +22,6 @@ FileBudget FileBudget::ofBits(double bits, int64_t weights,
   return budget;
 }
 
-static int64_t blockColumnsOf(const LossTable &table, size_t block) {
-  int64_t begin = static_cast<int64_t>(block) * table.widthColumns;
-  return std::min(table.widthColumns, table.columns - begin);
-}
-
-/// Bytes of the tiles of a block.
-static int64_t blockBytes(int64_t rows, int64_t columns, int64_t bits) {
-  return storedRows(rows) * columns * bits / 8;
-}
-
-static AllocationProblem makeProblem(llvm::ArrayRef<LossTable> tables) {
-  AllocationProblem problem;
-  for (const LossTable &table : tables)
-    for (size_t p = 0; p < table.rows.size(); ++p)
-      for (size_t block = 0; block < table.losses[p].size(); ++block) {
-        AllocationItem &item = problem.items.emplace_back();
-        for (size_t width = 0; width < candidateWidths.size(); ++width)
-          item.candidates.push_back(
-              {candidateWidths[width],
-               blockBytes(table.rows[p], blockColumnsOf(table, block),
-                          candidateWidths[width]),
-               table.losses[p][block][width]});
-      }
-  return problem;
-}
-
-/// Orders the blocks of a stack by falling widths, those of the first panel
-/// first, and joins neighbours of equal width. `widths`: [panel][block], as
-/// indices into candidateWidths.
-static StackAllocation
-makeStackAllocation(const LossTable &table,
-                    const std::vector<std::vector<size_t>> &widths) {
-  std::vector<size_t> blocks(widths.front().size());
-  std::iota(blocks.begin(), blocks.end(), size_t(0));
-  // A shorter last block may move too: every block is a multiple of a step.
-  std::sort(blocks.begin(), blocks.end(), [&](size_t a, size_t b) {
-    for (const std::vector<size_t> &panel : widths)
-      if (panel[a] != panel[b])
-        return panel[a] > panel[b];
-    return a < b;
-  });
-  StackAllocation stack;
-  stack.layout.columns = table.columns;
-  for (size_t block : blocks) {
-    auto first = table.order.begin() + block * table.widthColumns;
-    stack.order.insert(stack.order.end(), first,
-                       first + blockColumnsOf(table, block));
-  }
-  for (size_t p = 0; p < widths.size(); ++p) {
-    Panel &panel = stack.layout.panels.emplace_back();
-    panel.rows = table.rows[p];
-    double &loss = stack.losses.emplace_back();
-    for (size_t block : blocks) {
-      int64_t bits = candidateWidths[widths[p][block]];
-      int64_t columns = blockColumnsOf(table, block);
-      loss += table.losses[p][block][widths[p][block]];
-      if (!panel.segments.empty() && panel.segments.back().bits == bits)
-        panel.segments.back().columns += columns;
-      else
-        panel.segments.push_back({bits, columns});
-    }
-  }
-  return stack;
-}
-
-static std::vector<StackAllocation>
-makeStacks(llvm::ArrayRef<LossTable> tables,
-           const std::vector<size_t> &choices) {
-  std::vector<StackAllocation> stacks;
-  auto choice = choices.begin();
-  for (const LossTable &table : tables) {
-    std::vector<std::vector<size_t>> widths;
-    for (const std::vector<LossTable::Losses> &panel : table.losses) {
-      widths.emplace_back(choice, choice + panel.size());
-      choice += panel.size();
-    }
-    stacks.push_back(makeStackAllocation(table, widths));
-  }
-  return stacks;
-}
-
-static int64_t bytesOf(llvm::ArrayRef<StackAllocation> stacks) {
-  int64_t bytes = 0;
-  for (const StackAllocation &stack : stacks)
-    bytes += matrixBytes(stack.layout);
-  return bytes;
-}
-
-/// Bytes of the file with every block at one width.
-static int64_t uniformBytes(llvm::ArrayRef<LossTable> tables, size_t width,
-                            const FileBudget &budget, size_t items) {
-  return budget.fixedBytes +
-         bytesOf(makeStacks(tables, std::vector<size_t>(items, width)));
-}
-
 static std::string describe(int64_t bytes, int64_t weights) {
   std::string text = std::to_string(bytes) + " bytes";
   if (weights <= 0)
@@ -127,43 +32,152 @@ static std::string describe(int64_t bytes, int64_t weights) {
   return text;
 }
 
+namespace {
+
+/// Another width for one item that loses less.
+struct Upgrade {
+  size_t item, from, to;
+  double rate; ///< loss saved by each byte of tiles
+};
+
+} // namespace
+
+/// All upgrades that may fit into `left` bytes, the best first.
+static std::vector<Upgrade> upgradesWithin(const AllocationProblem &problem,
+                                           const ChosenWidths &chosen,
+                                           int64_t left) {
+  std::vector<Upgrade> upgrades;
+  for (size_t i = 0; i < problem.items.size(); ++i) {
+    const std::vector<AllocationCandidate> &c = problem.items[i].candidates;
+    size_t from = chosen.widthOf(i);
+    int64_t most = left + chosen.largestOverhead(i);
+    for (size_t to = 0; to < c.size(); ++to) {
+      double saved = c[from].loss - c[to].loss;
+      int64_t cost = c[to].cost - c[from].cost;
+      if (saved > 0 && cost <= most)
+        upgrades.push_back(
+            {i, from, to, cost > 0 ? saved / double(cost) : INFINITY});
+    }
+  }
+  std::sort(
+      upgrades.begin(), upgrades.end(), [](const Upgrade &a, const Upgrade &b) {
+        return std::tie(b.rate, a.item, a.to) < std::tie(a.rate, b.item, b.to);
+      });
+  return upgrades;
+}
+
+/// Spends what is left of the file until no upgrade fits. Bytes are those of
+/// the file, scales of segments and padding included.
+static void spendRest(const AllocationProblem &problem, int64_t fileBytes,
+                      ChosenWidths &chosen) {
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (const Upgrade &upgrade :
+         upgradesWithin(problem, chosen, fileBytes - chosen.fileBytes())) {
+      if (chosen.widthOf(upgrade.item) != upgrade.from ||
+          chosen.fileBytes() + chosen.growth(upgrade.item, upgrade.to) >
+              fileBytes)
+        continue;
+      chosen.set(upgrade.item, upgrade.to);
+      changed = true;
+    }
+  }
+}
+
+/// The bytes that are left for tiles when nothing else takes more than it must:
+/// a problem whose bound holds for every file.
+static int64_t bytesOfTiles(llvm::ArrayRef<LossTable> tables,
+                            const FileBudget &budget) {
+  return budget.fileBytes - uniformBytes(tables, 0, budget.fixedBytes);
+}
+
+/// The bound is that of `solution`, which rounding may put beyond `loss`.
+static Optimality optimalityOf(const AllocationSolution &solution,
+                               double loss) {
+  return {loss, std::clamp(solution.bound, 0.0, loss), solution.multiplier};
+}
+
+llvm::Expected<Optimality>
+picollm::measureOptimality(llvm::ArrayRef<LossTable> tables,
+                           const FileBudget &budget, double loss) {
+  AllocationProblem problem = makeProblem(tables);
+  problem.budget = bytesOfTiles(tables, budget);
+  llvm::Expected<AllocationSolution> solution = solveAllocation(problem);
+  if (!solution)
+    return solution.takeError();
+  return optimalityOf(*solution, loss);
+}
+
+static llvm::Error checkBudget(llvm::ArrayRef<LossTable> tables,
+                               const FileBudget &budget) {
+  int64_t smallest = uniformBytes(tables, 0, budget.fixedBytes);
+  int64_t largest =
+      uniformBytes(tables, candidateWidths.size() - 1, budget.fixedBytes);
+  if (budget.fileBytes >= smallest && budget.fileBytes <= largest)
+    return llvm::Error::success();
+  bool below = budget.fileBytes < smallest;
+  return llvm::createStringError(
+      "budget of %s does not fit this model, whose weight file takes between "
+      "%s and %s; the nearest possible is --size=%lld",
+      describe(budget.fileBytes, budget.weights).c_str(),
+      describe(smallest, budget.weights).c_str(),
+      describe(largest, budget.weights).c_str(),
+      static_cast<long long>(below ? smallest : largest));
+}
+
 llvm::Expected<Allocation>
 picollm::allocateBits(llvm::ArrayRef<LossTable> tables,
                       const FileBudget &budget) {
+  if (llvm::Error error = checkBudget(tables, budget))
+    return error;
   AllocationProblem problem = makeProblem(tables);
-  size_t items = problem.items.size();
-  int64_t smallest = uniformBytes(tables, 0, budget, items);
-  int64_t largest =
-      uniformBytes(tables, candidateWidths.size() - 1, budget, items);
-  if (budget.fileBytes < smallest || budget.fileBytes > largest)
-    return llvm::createStringError(
-        "budget of %s does not fit this model, whose weight file takes between "
-        "%s and %s; choose --bits or --size between these",
-        describe(budget.fileBytes, budget.weights).c_str(),
-        describe(smallest, budget.weights).c_str(),
-        describe(largest, budget.weights).c_str());
-
+  problem.budget = bytesOfTiles(tables, budget);
   // Scales of segments and the padding of tiles depend on the answer: solve,
-  // count, and give back what they take more or less.
-  int64_t overhead = smallest;
-  for (int attempt = 0; attempt < 16; ++attempt) {
-    problem.budget = budget.fileBytes - overhead;
-    if (problem.budget < 0)
-      problem.budget = 0;
+  // count, and solve again for less. At no bytes for tiles, nothing has more
+  // than one segment, which fits.
+  std::optional<AllocationSolution> first;
+  for (int64_t step = partAlignment;; step *= 2) {
     llvm::Expected<AllocationSolution> solution = solveAllocation(problem);
     if (!solution)
       return solution.takeError();
+    if (!first)
+      first = *solution;
+    ChosenWidths chosen(tables, solution->choice, budget.fixedBytes);
+    int64_t over = chosen.fileBytes() - budget.fileBytes;
+    if (over > 0) {
+      problem.budget =
+          std::max<int64_t>(problem.budget - std::max(over, step), 0);
+      continue;
+    }
+    spendRest(problem, budget.fileBytes, chosen);
     Allocation allocation;
-    allocation.stacks = makeStacks(tables, solution->choice);
-    allocation.multiplier = solution->multiplier;
-    allocation.fileBytes = budget.fixedBytes + bytesOf(allocation.stacks);
-    if (allocation.fileBytes <= budget.fileBytes)
-      return allocation;
-    overhead += std::max<int64_t>(allocation.fileBytes - budget.fileBytes, 64);
+    allocation.stacks = chosen.stacks();
+    allocation.fileBytes = chosen.fileBytes();
+    allocation.optimality =
+        optimalityOf(*first, sumOfLosses(allocation.stacks));
+    return allocation;
   }
-  return llvm::createStringError(
-      "budget of %s cannot be met; choose a larger --bits or --size",
-      describe(budget.fileBytes, budget.weights).c_str());
+}
+
+llvm::Expected<std::vector<RateDistortionPoint>>
+picollm::traceRateDistortion(llvm::ArrayRef<LossTable> tables,
+                             int64_t fixedBytes, size_t points) {
+  AllocationProblem problem = makeProblem(tables);
+  problem.budget = problem.largestCost();
+  llvm::Expected<std::vector<AllocationPoint>> trace =
+      traceAllocations(problem);
+  if (!trace)
+    return trace.takeError();
+  int64_t smallest = uniformBytes(tables, 0, fixedBytes);
+  int64_t spacing =
+      (trace->back().cost - trace->front().cost) / int64_t(points - 1) + 1;
+  std::vector<RateDistortionPoint> curve;
+  for (const AllocationPoint &point : *trace)
+    if (curve.empty() || &point == &trace->back() ||
+        smallest + point.cost - curve.back().fileBytes >= spacing)
+      curve.push_back({smallest + point.cost, point.loss});
+  return curve;
 }
 
 StackAllocation picollm::uniformAllocation(const WeightStack &stack,

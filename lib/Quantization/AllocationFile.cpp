@@ -31,6 +31,7 @@ AllocationReport picollm::makeReport(const Allocation &allocation,
   AllocationReport report;
   report.fileBytes = allocation.fileBytes;
   report.weights = weights;
+  report.optimality = allocation.optimality;
   for (size_t i = 0; i < tables.size(); ++i) {
     MatrixAllocation &matrix = report.matrices.emplace_back();
     matrix.name = tables[i].name;
@@ -43,7 +44,8 @@ AllocationReport picollm::makeReport(const Allocation &allocation,
 
 static OrderedJson toJson(const MatrixAllocation &matrix) {
   OrderedJson panels = OrderedJson::array();
-  for (const Panel &panel : matrix.stack.layout.panels) {
+  for (size_t p = 0; p < matrix.stack.layout.panels.size(); ++p) {
+    const Panel &panel = matrix.stack.layout.panels[p];
     OrderedJson segments = OrderedJson::array();
     for (const Segment &segment : panel.segments) {
       OrderedJson entry{{"bits", segment.bits}, {"columns", segment.columns}};
@@ -51,7 +53,10 @@ static OrderedJson toJson(const MatrixAllocation &matrix) {
         entry["group"] = segment.group;
       segments.push_back(std::move(entry));
     }
-    panels.push_back(OrderedJson{{"rows", panel.rows}, {"segments", segments}});
+    OrderedJson &entry = panels.emplace_back(
+        OrderedJson{{"rows", panel.rows}, {"segments", segments}});
+    if (p < matrix.sources.size())
+      entry["source"] = matrix.sources[p];
   }
   OrderedJson json{{"name", matrix.name},
                    {"rows", matrix.stack.layout.rows()},
@@ -69,6 +74,15 @@ static std::string dump(const OrderedJson &json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
+static std::string formatOptimality(const std::optional<Optimality> &value) {
+  if (!value)
+    return {};
+  return ",\n\"loss\": " + dump(OrderedJson(value->loss)) +
+         ",\n\"bound\": " + dump(OrderedJson(value->bound)) +
+         ",\n\"gap\": " + dump(OrderedJson(value->gap())) +
+         ",\n\"multiplier\": " + dump(OrderedJson(value->multiplier));
+}
+
 std::string picollm::formatAllocation(const AllocationReport &report) {
   std::string text = "{\n";
   if (!report.scheme.empty())
@@ -77,7 +91,7 @@ std::string picollm::formatAllocation(const AllocationReport &report) {
       "\"file_bytes\": " + std::to_string(report.fileBytes) +
       ",\n\"weights\": " + std::to_string(report.weights) +
       ",\n\"bits_per_weight\": " + dump(OrderedJson(report.bitsPerWeight())) +
-      ",\n\"matrices\": [";
+      formatOptimality(report.optimality) + ",\n\"matrices\": [";
   const char *separator = "\n";
   for (const MatrixAllocation &matrix : report.matrices) {
     text += separator + dump(toJson(matrix));
@@ -109,6 +123,15 @@ public:
         value->get<int64_t>() >= -limit)
       return value->get<int64_t>();
     fail(llvm::Twine("'") + key + "' is no integer");
+    return 0;
+  }
+
+  /// A number that is not negative.
+  double amount(const json &object, const char *key) {
+    const json *value = member(object, key);
+    if (value && value->is_number() && value->get<double>() >= 0)
+      return value->get<double>();
+    fail(llvm::Twine("'") + key + "' is no number of 0 or more");
     return 0;
   }
 
@@ -160,6 +183,8 @@ static MatrixAllocation readMatrix(const json &object, JsonReader &reader) {
   for (const json &entry : *panels) {
     Panel &panel = layout.panels.emplace_back();
     panel.rows = reader.integer(entry, "rows");
+    if (entry.contains("source"))
+      matrix.sources.push_back(reader.string(entry, "source"));
     if (const json *segments = reader.array(entry, "segments"))
       for (const json &segment : *segments)
         panel.segments.push_back(
@@ -169,6 +194,9 @@ static MatrixAllocation readMatrix(const json &object, JsonReader &reader) {
   }
   if (reader.failed())
     return matrix;
+  if (!matrix.sources.empty() && matrix.sources.size() != layout.panels.size())
+    reader.fail("matrix " + quote(matrix.name) +
+                " has a 'source' in some panels only; give it in all or none");
   if (llvm::Error error = checkLayout(layout))
     reader.fail("matrix " + quote(matrix.name) + ": " +
                 llvm::toString(std::move(error)));
@@ -196,6 +224,18 @@ static MatrixAllocation readMatrix(const json &object, JsonReader &reader) {
   return matrix;
 }
 
+/// Absent without "bound"; the gap follows from the others.
+static std::optional<Optimality> readOptimality(const json &root,
+                                                JsonReader &reader) {
+  if (!root.is_object() || !root.contains("bound"))
+    return std::nullopt;
+  Optimality optimality;
+  optimality.loss = reader.amount(root, "loss");
+  optimality.bound = reader.amount(root, "bound");
+  optimality.multiplier = reader.amount(root, "multiplier");
+  return optimality;
+}
+
 llvm::Expected<AllocationReport>
 picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
   json root = json::parse(text.begin(), text.end(), /*cb=*/nullptr,
@@ -211,6 +251,7 @@ picollm::parseAllocation(llvm::StringRef text, llvm::StringRef name) {
     report.scheme = reader.string(root, "scheme");
   report.fileBytes = reader.integer(root, "file_bytes");
   report.weights = reader.integer(root, "weights");
+  report.optimality = readOptimality(root, reader);
   if (const json *matrices = reader.array(root, "matrices"))
     for (const json &matrix : *matrices) {
       const MatrixLayout &layout =
@@ -248,6 +289,7 @@ picollm::applyReport(const AllocationReport &report,
     byName[matrix.name] = &matrix;
   Allocation allocation;
   allocation.fileBytes = fixedBytes;
+  bool measured = true;
   for (const LossTable &table : tables) {
     auto fail = [&](const llvm::Twine &message) {
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
@@ -270,7 +312,18 @@ picollm::applyReport(const AllocationReport &report,
     StackAllocation &stack = allocation.stacks.emplace_back(matrix->stack);
     if (stack.order.empty())
       stack.order = table.order;
+    if (auto widths = blockWidthsOf(table, stack))
+      stack.losses = panelLosses(table, *widths);
+    measured &= !stack.losses.empty();
     allocation.fileBytes += matrixBytes(stack.layout);
   }
+  if (!measured)
+    return allocation;
+  auto optimality =
+      measureOptimality(tables, {allocation.fileBytes, fixedBytes},
+                        sumOfLosses(allocation.stacks));
+  if (!optimality)
+    return optimality.takeError();
+  allocation.optimality = *optimality;
   return allocation;
 }

@@ -57,6 +57,11 @@ void picollm::printSummary(const AllocationReport &report,
                       double(report.fileBytes) * 1e-6,
                       static_cast<long long>(report.weights),
                       report.bitsPerWeight());
+  if (report.optimality)
+    out << llvm::format("expected loss: %.6g, within %.4f %% of the least that "
+                        "any allocation of this size has\n",
+                        report.optimality->loss,
+                        100.0 * report.optimality->gap());
   out << "  matrices       MB   bits  share of loss  kind\n";
   double loss = 0;
   for (const auto &entry : kinds)

@@ -25,6 +25,15 @@ struct Hull {
   std::vector<Edge> edges;
 };
 
+/// The way from the cheapest choice of every item to its least loss, along the
+/// hulls of all of them, steepest edge first.
+struct Descent {
+  std::vector<size_t> choice; ///< where it starts
+  int64_t cost = 0;
+  double loss = 0;
+  std::vector<Edge> edges;
+};
+
 } // namespace
 
 static llvm::Error invalid(const char *message, size_t item) {
@@ -74,6 +83,11 @@ AllocationProblem::verify(const AllocationSolution &solution) const {
   if (solution.choice.size() != items.size())
     return llvm::createStringError("solution has %zu choices for %zu items",
                                    solution.choice.size(), items.size());
+  // Below 0 the Lagrangian is no bound.
+  if (!std::isfinite(solution.multiplier) || solution.multiplier < 0)
+    return llvm::createStringError(
+        "solution has a multiplier of %g, expected 0 or more",
+        solution.multiplier);
   int64_t cost = 0;
   double loss = 0;
   double bound = -solution.multiplier * static_cast<double>(budget);
@@ -97,10 +111,14 @@ AllocationProblem::verify(const AllocationSolution &solution) const {
     return llvm::createStringError("solution costs %lld of a budget of %lld",
                                    static_cast<long long>(cost),
                                    static_cast<long long>(budget));
-  if (std::fabs(loss - solution.loss) > tolerance)
+  // Written so that numbers that are none fail too.
+  if (!(std::fabs(loss - solution.loss) <= tolerance))
     return llvm::createStringError("solution loses %g, stated is %g", loss,
                                    solution.loss);
-  if (loss - bound > solution.gap + tolerance)
+  if (!(std::fabs(bound - solution.bound) <= tolerance))
+    return llvm::createStringError("solution has a bound of %g, stated is %g",
+                                   bound, solution.bound);
+  if (!(loss - bound <= solution.gap + tolerance))
     return llvm::createStringError(
         "solution loses %g, more than %g above the bound of %g", loss,
         solution.gap, bound);
@@ -140,6 +158,26 @@ static Hull lowerHull(const AllocationItem &item, size_t index) {
   return hull;
 }
 
+static Descent descentOf(const AllocationProblem &problem) {
+  Descent descent;
+  for (size_t i = 0; i < problem.items.size(); ++i) {
+    Hull hull = lowerHull(problem.items[i], i);
+    const AllocationCandidate &first = problem.items[i].candidates[hull.first];
+    descent.choice.push_back(hull.first);
+    descent.cost += first.cost;
+    descent.loss += first.loss;
+    descent.edges.insert(descent.edges.end(), hull.edges.begin(),
+                         hull.edges.end());
+  }
+  // The slopes of one item fall strictly, so its edges stay in order.
+  std::sort(descent.edges.begin(), descent.edges.end(),
+            [](const Edge &a, const Edge &b) {
+              return a.slope() != b.slope() ? a.slope() > b.slope()
+                                            : a.item < b.item;
+            });
+  return descent;
+}
+
 /// Spends what is left of the budget: repeatedly the change of one item that
 /// saves most loss per cost and fits, hull or not.
 static void fillRest(const AllocationProblem &problem,
@@ -177,19 +215,11 @@ llvm::Expected<AllocationSolution>
 picollm::solveAllocation(const AllocationProblem &problem) {
   if (llvm::Error error = problem.check())
     return error;
+  Descent descent = descentOf(problem);
   AllocationSolution solution;
-  std::vector<Edge> edges;
-  for (size_t i = 0; i < problem.items.size(); ++i) {
-    Hull hull = lowerHull(problem.items[i], i);
-    solution.choice.push_back(hull.first);
-    solution.cost += problem.items[i].candidates[hull.first].cost;
-    edges.insert(edges.end(), hull.edges.begin(), hull.edges.end());
-  }
-  // The slopes of one item fall strictly, so its edges stay in order.
-  std::sort(edges.begin(), edges.end(), [](const Edge &a, const Edge &b) {
-    return a.slope() != b.slope() ? a.slope() > b.slope() : a.item < b.item;
-  });
-  for (const Edge &edge : edges) {
+  solution.choice = std::move(descent.choice);
+  solution.cost = descent.cost;
+  for (const Edge &edge : descent.edges) {
     if (solution.cost + edge.cost > problem.budget) {
       solution.multiplier = edge.slope();
       solution.gap = edge.saved;
@@ -212,4 +242,21 @@ picollm::solveAllocation(const AllocationProblem &problem) {
   if (llvm::Error error = problem.verify(solution))
     return error;
   return solution;
+}
+
+llvm::Expected<std::vector<AllocationPoint>>
+picollm::traceAllocations(const AllocationProblem &problem) {
+  if (llvm::Error error = problem.check())
+    return error;
+  Descent descent = descentOf(problem);
+  std::vector<AllocationPoint> points = {{descent.cost, descent.loss}};
+  for (const Edge &edge : descent.edges) {
+    AllocationPoint next = points.back();
+    next.cost += edge.cost;
+    next.loss = std::max(0.0, next.loss - edge.saved); // rounding
+    if (next.cost > problem.budget)
+      break;
+    points.push_back(next);
+  }
+  return points;
 }

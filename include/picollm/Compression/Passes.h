@@ -9,6 +9,11 @@
 
 namespace picollm {
 
+/// {"loss", "bound", "multiplier"} of a module that picollm-allocate-bits has
+/// given widths, see Optimality. For the report; nothing that compiles reads
+/// it.
+inline constexpr llvm::StringLiteral optimalityAttribute = "picollm.optimality";
+
 #define GEN_PASS_DECL
 #include "picollm/Compression/Passes.h.inc"
 

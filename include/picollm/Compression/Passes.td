@@ -35,6 +35,8 @@ def AllocateBits : Pass<"picollm-allocate-bits", "::mlir::ModuleOp"> {
     everywhere (`half`), or one for all linear layers (`uniform`) and 8 for the
     matrices with a row per token, embedding and head, both in groups of 128
     columns.
+    The module attribute `picollm.optimality` says how near the losses come to
+    the least that the size allows.
   }];
   let options = [
     Option<"losses", "losses", "std::string", "\"\"", "file of losses">,

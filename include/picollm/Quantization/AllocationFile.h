@@ -14,6 +14,8 @@ struct MatrixAllocation {
   std::string name;
   StackAllocation stack; ///< `order` may be empty in a file: by importance
   double loss = 0;       ///< squared output error, see LossTable
+  /// The weight of the model whose rows each panel holds; may be empty.
+  std::vector<std::string> sources;
 
   /// Bits per weight, scales and order included.
   double bits() const;
@@ -25,6 +27,7 @@ struct AllocationReport {
   int64_t fileBytes = 0; ///< of the weight file
   int64_t weights = 0;   ///< of the model
   std::vector<MatrixAllocation> matrices;
+  std::optional<Optimality> optimality; ///< absent where nothing was allocated
 
   double bitsPerWeight() const;
 };
@@ -48,13 +51,15 @@ llvm::Expected<AllocationReport> readAllocation(llvm::StringRef path);
 
 /// Looks up the widths of a user's file for the stacks of `tables`, by name.
 /// Columns without an order in the file are stored by falling importance.
-/// Fails where a stack is missing or has another shape.
+/// Losses, and how near they come to the best of this size, are those of the
+/// tables, where these have them. Fails where a stack is missing or has another
+/// shape.
 llvm::Expected<Allocation> applyReport(const AllocationReport &report,
                                        llvm::ArrayRef<LossTable> tables,
                                        int64_t fixedBytes);
 
-/// Prints file size, bits per weight and where the bits went: by kind of
-/// matrix (names without their numbers) and by width.
+/// Prints file size, bits per weight, the duality gap and where the bits went:
+/// by kind of matrix (names without their numbers) and by width.
 void printSummary(const AllocationReport &report, llvm::raw_ostream &out);
 
 } // namespace picollm

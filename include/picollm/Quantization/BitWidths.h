@@ -7,6 +7,7 @@
 #include "picollm/Quantization/WeightStack.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <array>
+#include <optional>
 
 namespace picollm {
 
@@ -29,6 +30,9 @@ struct LossTable {
   std::vector<std::vector<Losses>> losses;
   /// WeightStack::rowWeights.
   std::vector<float> rowWeights;
+
+  /// Columns of a block.
+  int64_t blockColumns(size_t block) const;
 };
 
 /// Measures the losses of a stack on all its rows. Fails on invalid input and
@@ -44,10 +48,24 @@ struct StackAllocation {
   std::vector<double> losses;  ///< expected, per panel; may be empty
 };
 
+/// How near an allocation comes to the best that its budget allows. Losses are
+/// sums over all stacks, in the unit of LossTable.
+struct Optimality {
+  double loss = 0; ///< expected
+  /// No allocation within the budget loses less: the Lagrangian at the
+  /// multiplier, which is the optimum of the linear program.
+  double bound = 0;
+  double multiplier = 0; ///< loss saved by one more byte
+
+  /// The duality gap relative to the loss, 0..1.
+  double gap() const { return loss > 0 ? (loss - bound) / loss : 0.0; }
+};
+
 struct Allocation {
   std::vector<StackAllocation> stacks;
   int64_t fileBytes = 0; ///< of the weight file
-  double multiplier = 0; ///< loss saved by one more byte
+  /// Absent where the losses are not those of the widths.
+  std::optional<Optimality> optimality;
 };
 
 /// How large the weight file may be.
@@ -64,10 +82,45 @@ struct FileBudget {
 };
 
 /// Chooses the widths of all blocks of all stacks with one multiplier, so that
-/// the file takes at most budget.fileBytes. Blocks are stored by falling
-/// width. Fails where the budget is too small or too large, naming the limits.
+/// the file takes at most budget.fileBytes, and so much of it that no block
+/// could be widened to lose less. Blocks are stored by falling width. Fails
+/// where the budget is too small or too large, naming the limits.
 llvm::Expected<Allocation> allocateBits(llvm::ArrayRef<LossTable> tables,
                                         const FileBudget &budget);
+
+/// The width of each block of a table: [panel][block], as indices into
+/// candidateWidths.
+using BlockWidths = std::vector<std::vector<size_t>>;
+
+/// The widths that a layout gives to the blocks of `table`. Nothing where it
+/// cuts the rows elsewhere, or a block has columns of several widths.
+std::optional<BlockWidths> blockWidthsOf(const LossTable &table,
+                                         const StackAllocation &stack);
+
+/// What the blocks of each panel lose at these widths.
+std::vector<double> panelLosses(const LossTable &table,
+                                const BlockWidths &widths);
+
+/// Of all panels of all stacks.
+double sumOfLosses(llvm::ArrayRef<StackAllocation> stacks);
+
+/// How near an allocation that loses `loss` comes to the best one of at most
+/// budget.fileBytes.
+llvm::Expected<Optimality> measureOptimality(llvm::ArrayRef<LossTable> tables,
+                                             const FileBudget &budget,
+                                             double loss);
+
+/// A point of the curve of least loss over the size of the weight file.
+struct RateDistortionPoint {
+  int64_t fileBytes = 0;
+  double loss = 0;
+};
+
+/// The curve from the smallest to the largest file, at most `points` vertices
+/// of it, about evenly spaced in bytes. fixedBytes: see FileBudget.
+llvm::Expected<std::vector<RateDistortionPoint>>
+traceRateDistortion(llvm::ArrayRef<LossTable> tables, int64_t fixedBytes,
+                    size_t points);
 
 /// One segment of `bits` over all columns in input order, the layout of
 /// schemes without allocation. `group`: see Segment.

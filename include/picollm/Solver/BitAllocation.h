@@ -58,10 +58,22 @@ struct AllocationProblem {
   llvm::Error verify(const AllocationSolution &solution) const;
 };
 
+/// What the optimal solution for one budget costs and loses.
+struct AllocationPoint {
+  int64_t cost = 0;
+  double loss = 0;
+};
+
 /// Solves to within one hull edge of the optimum, then spends what is left
 /// where it saves most. The result is verified before it is returned.
 llvm::Expected<AllocationSolution>
 solveAllocation(const AllocationProblem &problem);
+
+/// The vertices of the curve of least loss over cost, from the smallest cost to
+/// the last that is within the budget. Each is the optimum for a budget of its
+/// own cost, and no solution lies below the lines between them.
+llvm::Expected<std::vector<AllocationPoint>>
+traceAllocations(const AllocationProblem &problem);
 
 } // namespace picollm
 

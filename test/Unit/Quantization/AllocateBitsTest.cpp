@@ -3,6 +3,7 @@
 #include "SyntheticStack.h"
 #include <cmath>
 #include <gtest/gtest.h>
+#include <numeric>
 
 using namespace picollm;
 
@@ -18,6 +19,84 @@ int64_t fileBytes(const Allocation &allocation, int64_t fixedBytes) {
   for (const StackAllocation &stack : allocation.stacks)
     bytes += matrixBytes(stack.layout);
   return bytes;
+}
+
+/// Losses that fall by 4 a bit from random sizes, so that every panel wants
+/// other widths for its blocks and has many segments.
+LossTable randomTable(unsigned seed, int64_t columns, int64_t blockColumns,
+                      std::vector<int64_t> rows) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  LossTable table;
+  table.name = "random" + std::to_string(seed);
+  table.columns = columns;
+  table.widthColumns = blockColumns;
+  table.rows = std::move(rows);
+  table.order.resize(columns);
+  std::iota(table.order.begin(), table.order.end(), 0u);
+  std::shuffle(table.order.begin(), table.order.end(), random);
+  for (int64_t panelRows : table.rows) {
+    auto &panel = table.losses.emplace_back();
+    for (int64_t at = 0; at < columns; at += blockColumns) {
+      double size = double(panelRows) * std::exp(2.5 * normal(random));
+      LossTable::Losses &losses = panel.emplace_back();
+      for (size_t width = 0; width < losses.size(); ++width)
+        losses[width] = size * std::exp2(-2.0 * double(candidateWidths[width]));
+    }
+  }
+  return table;
+}
+
+int64_t weightsOf(llvm::ArrayRef<LossTable> tables) {
+  int64_t weights = 0;
+  for (const LossTable &table : tables)
+    for (int64_t rows : table.rows)
+      weights += rows * table.columns;
+  return weights;
+}
+
+/// The layout with one block at another width, by the rules of BitWidths.h.
+MatrixLayout withWidth(const LossTable &table, BlockWidths widths, size_t panel,
+                       size_t block, size_t width) {
+  widths[panel][block] = width;
+  std::vector<std::vector<size_t>> columns; // widths of each block, all panels
+  for (size_t b = 0; b < widths[0].size(); ++b) {
+    std::vector<size_t> &ofBlock = columns.emplace_back();
+    for (const std::vector<size_t> &ofPanel : widths)
+      ofBlock.push_back(ofPanel[b]);
+  }
+  // Blocks of randomTable have equal columns: their order is that of widths.
+  std::sort(columns.rbegin(), columns.rend());
+  MatrixLayout layout{table.columns, {}};
+  for (size_t p = 0; p < widths.size(); ++p) {
+    std::vector<Segment> segments;
+    for (const std::vector<size_t> &ofBlock : columns) {
+      int64_t bits = candidateWidths[ofBlock[p]];
+      if (segments.empty() || segments.back().bits != bits)
+        segments.push_back({bits, 0});
+      segments.back().columns += table.widthColumns;
+    }
+    layout.panels.push_back({table.rows[p], segments});
+  }
+  return layout;
+}
+
+/// Bytes by which the cheapest change of one block that loses less makes the
+/// file grow.
+int64_t cheapestUpgrade(const Allocation &allocation,
+                        llvm::ArrayRef<LossTable> tables) {
+  int64_t cheapest = INT64_MAX;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    const StackAllocation &stack = allocation.stacks[t];
+    BlockWidths widths = blockWidthsOf(tables[t], stack).value();
+    for (size_t p = 0; p < widths.size(); ++p)
+      for (size_t b = 0; b < widths[p].size(); ++b)
+        for (size_t to = widths[p][b] + 1; to < candidateWidths.size(); ++to)
+          cheapest = std::min(
+              cheapest, matrixBytes(withWidth(tables[t], widths, p, b, to)) -
+                            matrixBytes(stack.layout));
+  }
+  return cheapest;
 }
 
 /// Width of input column `column` in panel `panel`.
@@ -52,6 +131,116 @@ TEST(AllocateBits, EveryBudgetIsMetAndNearlySpent) {
   }
 }
 
+TEST(AllocateBits, NothingUsefulFitsInWhatIsLeft) {
+  std::vector<LossTable> tables = {
+      randomTable(1, 1024, 32, {64, 32, 32, 64, 32, 96}),
+      randomTable(2, 512, 16, {96, 96}), randomTable(3, 256, 32, {40})};
+  int64_t fixed = 4096 + 640;
+  size_t segments = 0;
+  for (double bits = 1.5; bits < 14; bits += 0.37) {
+    FileBudget budget = FileBudget::ofBits(bits, weightsOf(tables), fixed);
+    Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+    EXPECT_EQ(allocation.fileBytes, fileBytes(allocation, fixed));
+    int64_t left = budget.fileBytes - allocation.fileBytes;
+    EXPECT_GE(left, 0) << bits;
+    EXPECT_LT(left, cheapestUpgrade(allocation, tables)) << bits;
+    for (const Panel &panel : allocation.stacks[0].layout.panels)
+      segments = std::max(segments, panel.segments.size());
+  }
+  // So many that their scales take more than one part of 64 bytes.
+  EXPECT_GT(segments, 16u);
+}
+
+TEST(AllocateBits, MissesTheBudgetByLessThanATenthOfAPercent) {
+  std::vector<LossTable> tables;
+  for (unsigned layer = 0; layer < 6; ++layer) {
+    tables.push_back(randomTable(3 * layer, 576, 32, {576, 192, 192}));
+    tables.push_back(randomTable(3 * layer + 1, 576, 32, {576}));
+    tables.push_back(randomTable(3 * layer + 2, 576, 32, {1536, 1536}));
+  }
+  tables.push_back(
+      randomTable(99, 576, 32, {64, 64, 128, 256, 512, 1024, 2048, 4096}));
+  for (double bits : {2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 8.0}) {
+    FileBudget budget = FileBudget::ofBits(bits, weightsOf(tables), 4096);
+    Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+    EXPECT_LE(allocation.fileBytes, budget.fileBytes) << bits;
+    EXPECT_GE(double(allocation.fileBytes), 0.999 * double(budget.fileBytes))
+        << bits;
+  }
+}
+
+TEST(AllocateBits, LossLiesJustAboveItsBound) {
+  std::vector<LossTable> tables = {randomTable(1, 1024, 32, {64, 32, 96}),
+                                   randomTable(2, 512, 16, {96, 96})};
+  const std::vector<RateDistortionPoint> curve =
+      llvm::cantFail(traceRateDistortion(tables, 4096, 1000000));
+  for (double bits : {2.0, 3.3, 4.5, 7.0}) {
+    FileBudget budget = FileBudget::ofBits(bits, weightsOf(tables), 4096);
+    Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+    const Optimality &optimality = allocation.optimality.value();
+    double loss = 0;
+    for (const StackAllocation &stack : allocation.stacks)
+      for (double panel : stack.losses)
+        loss += panel;
+    EXPECT_DOUBLE_EQ(optimality.loss, loss);
+    EXPECT_GE(optimality.gap(), 0.0);
+    EXPECT_LT(optimality.gap(), 0.05);
+    // The linear program's optimum is on the line between two vertices.
+    auto next = std::find_if(curve.begin(), curve.end(), [&](auto &point) {
+      return point.fileBytes >= budget.fileBytes;
+    });
+    ASSERT_NE(next, curve.end());
+    ASSERT_NE(next, curve.begin());
+    auto before = std::prev(next);
+    double share = double(budget.fileBytes - before->fileBytes) /
+                   double(next->fileBytes - before->fileBytes);
+    EXPECT_NEAR(optimality.bound,
+                before->loss + share * (next->loss - before->loss),
+                1e-9 * before->loss)
+        << bits;
+  }
+}
+
+TEST(AllocateBits, CurveFallsFromTheSmallestToTheLargestFile) {
+  std::vector<LossTable> tables = {randomTable(1, 1024, 32, {64, 32, 96}),
+                                   randomTable(2, 512, 16, {96, 96})};
+  std::vector<RateDistortionPoint> curve =
+      llvm::cantFail(traceRateDistortion(tables, 4096, 40));
+  EXPECT_LE(curve.size(), 40u);
+  EXPECT_GE(curve.size(), 30u);
+  for (size_t i = 1; i < curve.size(); ++i) {
+    EXPECT_GT(curve[i].fileBytes, curve[i - 1].fileBytes);
+    EXPECT_LT(curve[i].loss, curve[i - 1].loss);
+  }
+  FileBudget smallest{curve.front().fileBytes, 4096, weightsOf(tables)};
+  FileBudget largest{curve.back().fileBytes, 4096, weightsOf(tables)};
+  for (const FileBudget &budget : {smallest, largest}) {
+    Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+    EXPECT_EQ(allocation.fileBytes, budget.fileBytes);
+  }
+}
+
+TEST(AllocateBits, WidthsOfBlocksAreReadFromALayout) {
+  LossTable table = randomTable(5, 128, 32, {32, 64});
+  Allocation allocation = llvm::cantFail(
+      allocateBits(table, FileBudget::ofBits(9.0, weightsOf(table), 4096)));
+  StackAllocation stack = allocation.stacks[0];
+  BlockWidths widths = blockWidthsOf(table, stack).value();
+  for (size_t p = 0; p < 2; ++p)
+    for (size_t block = 0; block < 4; ++block)
+      EXPECT_EQ(candidateWidths[widths[p][block]],
+                widthOf(stack, p, table.order[32 * block]));
+  EXPECT_EQ(panelLosses(table, widths), stack.losses);
+  // Half a block at another width, and rows cut elsewhere.
+  StackAllocation other = stack;
+  other.layout.panels[0].segments = {{4, 16}, {3, 112}};
+  EXPECT_EQ(blockWidthsOf(table, other), std::nullopt);
+  other = stack;
+  other.layout.panels[0].rows = 64;
+  other.layout.panels[1].rows = 32;
+  EXPECT_EQ(blockWidthsOf(table, other), std::nullopt);
+}
+
 TEST(AllocateBits, MoreBytesNeverLoseMore) {
   auto weights = gaussianStack(256, {128});
   LossTable table = measure(*weights, correlatedInput(256));
@@ -83,6 +272,11 @@ TEST(AllocateBits, SmallestAndLargestFilesArePossibleAndNothingBeyond) {
     EXPECT_NE(message.find(std::to_string(smallest)), std::string::npos);
     EXPECT_NE(message.find(std::to_string(largest)), std::string::npos);
     EXPECT_NE(message.find("bits per weight"), std::string::npos);
+    int64_t nearest = bytes < smallest ? smallest : largest;
+    EXPECT_NE(message.find("the nearest possible is --size=" +
+                           std::to_string(nearest)),
+              std::string::npos)
+        << message;
   }
 }
 

@@ -103,6 +103,38 @@ TEST(AllocationFile, RefusesGroupsAsWidthsOfAUser) {
             "from --bits alone; remove it");
 }
 
+TEST(AllocationFile, KeepsHowNearTheBestItIs) {
+  auto weights = gaussianStack(128, {64, 32});
+  std::vector<LossTable> tables = {
+      llvm::cantFail(measureLosses(weights->stack, correlatedInput(128), {}))};
+  FileBudget budget = FileBudget::ofBits(5.0, 128 * 96, 4096);
+  Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
+  std::string text = formatAllocation(makeReport(allocation, tables, 128 * 96));
+  for (const char *key : {"\"loss\"", "\"bound\"", "\"gap\"", "\"multiplier\""})
+    EXPECT_NE(text.find(key), std::string::npos) << key;
+  Optimality read =
+      llvm::cantFail(parseAllocation(text, "a.json")).optimality.value();
+  EXPECT_EQ(read.loss, allocation.optimality->loss);
+  EXPECT_EQ(read.bound, allocation.optimality->bound);
+  EXPECT_EQ(read.multiplier, allocation.optimality->multiplier);
+  // Following the file measures the same: against the best of its own size.
+  Allocation again = llvm::cantFail(applyReport(
+      llvm::cantFail(parseAllocation(text, "a.json")), tables, 4096));
+  EXPECT_DOUBLE_EQ(again.optimality->loss, read.loss);
+  EXPECT_GE(again.optimality->bound, read.bound);
+  EXPECT_LE(again.optimality->bound, read.loss);
+}
+
+TEST(AllocationFile, KeepsTheSourcesOfPanels) {
+  std::string text = replaced(
+      replaced(small, "\"rows\": 20", "\"source\": \"q\", \"rows\": 20"),
+      "\"rows\": 12", "\"source\": \"k\", \"rows\": 12");
+  AllocationReport report = llvm::cantFail(parseAllocation(text, "a.json"));
+  EXPECT_EQ(report.matrices[0].sources, (std::vector<std::string>{"q", "k"}));
+  report = llvm::cantFail(parseAllocation(formatAllocation(report), "a.json"));
+  EXPECT_EQ(report.matrices[0].sources, (std::vector<std::string>{"q", "k"}));
+}
+
 TEST(AllocationFile, ColumnsWithoutAnOrderGoByImportance) {
   AllocationReport report = llvm::cantFail(parseAllocation(small, "a.json"));
   std::vector<LossTable> tables = {tableOf("a", 64, {20, 12})};
@@ -150,6 +182,19 @@ TEST(AllocationFile, RefusesBrokenFiles) {
   EXPECT_NE(failure(replaced(small, "\"loss\"", "\"order\": [1, 1], \"loss\""))
                 .find("permutation"),
             std::string::npos);
+  EXPECT_NE(failure(replaced(small, "\"rows\": 20",
+                             "\"source\": \"q\", \"rows\": 20"))
+                .find("in some panels only"),
+            std::string::npos);
+  for (const char *optimality :
+       {R"("bound": 1, "loss": -1, "multiplier": 1)",
+        R"("bound": "1", "loss": 1, "multiplier": 1)",
+        R"("bound": 1, "loss": 1, "multiplier": null)"})
+    EXPECT_NE(failure(replaced(small, "\"weights\"",
+                               std::string(optimality) + ", \"weights\""))
+                  .find("is no number of 0 or more"),
+              std::string::npos)
+        << optimality;
   EXPECT_NE(failure(replaced(small, "5000", "-9223372036854775808")), "");
   auto none = readAllocation("no-such-file.json");
   ASSERT_FALSE(static_cast<bool>(none));
@@ -213,4 +258,10 @@ TEST(AllocationFile, SummaryNamesSizesKindsAndWidths) {
   EXPECT_NE(text.find("blk.*.q"), std::string::npos);
   EXPECT_NE(text.find("4 bit 31.2 %"), std::string::npos);
   EXPECT_NE(text.find("0 bit 37.5 %"), std::string::npos);
+  EXPECT_EQ(text.find("expected loss"), std::string::npos);
+  report.optimality = Optimality{0.5, 0.4999, 1e-6};
+  printSummary(report, out);
+  EXPECT_NE(text.find("expected loss: 0.5, within 0.0200 % of the least"),
+            std::string::npos)
+      << text;
 }

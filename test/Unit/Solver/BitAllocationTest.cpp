@@ -42,6 +42,31 @@ double leastLoss(const AllocationProblem &problem) {
   return least.back();
 }
 
+/// Optimum of the linear program that lets an item be split between its
+/// candidates. By duality it is the greatest Lagrangian bound; that is concave
+/// and piecewise linear in the multiplier, with corners where two candidates of
+/// an item are equally good, so trying all of these finds it.
+double linearProgramBound(const AllocationProblem &problem) {
+  std::vector<double> multipliers = {0.0};
+  for (const AllocationItem &item : problem.items)
+    for (const AllocationCandidate &a : item.candidates)
+      for (const AllocationCandidate &b : item.candidates)
+        if (a.cost < b.cost && a.loss > b.loss)
+          multipliers.push_back((a.loss - b.loss) / double(b.cost - a.cost));
+  double bound = -INFINITY;
+  for (double multiplier : multipliers) {
+    double value = -multiplier * double(problem.budget);
+    for (const AllocationItem &item : problem.items) {
+      double least = INFINITY;
+      for (const AllocationCandidate &c : item.candidates)
+        least = std::min(least, c.loss + multiplier * double(c.cost));
+      value += least;
+    }
+    bound = std::max(bound, value);
+  }
+  return bound;
+}
+
 std::string failure(const AllocationProblem &problem) {
   llvm::Expected<AllocationSolution> solution = solveAllocation(problem);
   return solution ? "" : llvm::toString(solution.takeError());
@@ -62,6 +87,48 @@ TEST(BitAllocation, StaysWithinOneEdgeOfTheOptimum) {
       EXPECT_LE(solution.loss, optimum + solution.gap + 1e-9);
       EXPECT_LE(solution.bound, optimum + 1e-9);
     }
+}
+
+TEST(BitAllocation, BoundIsTheOptimumOfTheLinearProgram) {
+  for (bool convex : {true, false})
+    for (unsigned seed = 0; seed < 60; ++seed) {
+      AllocationProblem problem = randomProblem(seed, 12, 6, convex);
+      int64_t least = problem.smallestCost(), most = problem.largestCost();
+      problem.budget = least + (most - least) * int64_t(seed % 7) / 6;
+      AllocationSolution solution = llvm::cantFail(solveAllocation(problem));
+      double bound = linearProgramBound(problem);
+      EXPECT_NEAR(solution.bound, bound, 1e-9 * (1 + std::fabs(bound)));
+      EXPECT_LE(bound, leastLoss(problem) + 1e-9);
+    }
+}
+
+TEST(BitAllocation, TraceHasTheOptimumForEachOfItsCosts) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    AllocationProblem problem = randomProblem(seed, 8, 5, seed % 2);
+    problem.budget = problem.largestCost();
+    std::vector<AllocationPoint> points =
+        llvm::cantFail(traceAllocations(problem));
+    EXPECT_EQ(points.front().cost, problem.smallestCost());
+    EXPECT_NEAR(points.back().loss, leastLoss(problem), 1e-9);
+    for (const AllocationPoint &point : points) {
+      problem.budget = point.cost;
+      EXPECT_NEAR(point.loss, leastLoss(problem), 1e-9);
+      EXPECT_NEAR(point.loss, linearProgramBound(problem), 1e-9);
+    }
+    // A smaller budget cuts it.
+    problem.budget = points[points.size() / 2].cost;
+    EXPECT_EQ(llvm::cantFail(traceAllocations(problem)).size(),
+              points.size() / 2 + 1);
+  }
+}
+
+TEST(BitAllocation, TraceRefusesInvalidProblems) {
+  AllocationProblem problem;
+  problem.items.push_back({{{1, 10, 1.0}}});
+  problem.budget = 9;
+  EXPECT_NE(llvm::toString(traceAllocations(problem).takeError())
+                .find("smallest possible cost of 10"),
+            std::string::npos);
 }
 
 TEST(BitAllocation, ManySmallItemsComeNearTheOptimum) {
@@ -121,16 +188,38 @@ TEST(BitAllocation, VerifyFindsWrongSolutions) {
   EXPECT_EQ(message(good), "");
   AllocationSolution bad = good;
   bad.choice.pop_back();
-  EXPECT_NE(message(bad), "");
+  EXPECT_NE(message(bad).find("9 choices for 10 items"), std::string::npos);
   bad = good;
   bad.choice[0] = 99;
-  EXPECT_NE(message(bad), "");
+  EXPECT_NE(message(bad).find("does not exist"), std::string::npos);
   bad = good;
   bad.cost -= 1;
-  EXPECT_NE(message(bad), "");
-  bad = good;
-  bad.loss *= 0.5;
-  EXPECT_NE(message(bad), "");
+  EXPECT_NE(message(bad).find("costs"), std::string::npos);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (double loss : {0.5 * good.loss, 2 * good.loss, nan}) {
+    bad = good;
+    bad.loss = loss;
+    EXPECT_NE(message(bad).find("solution loses"), std::string::npos) << loss;
+  }
+  for (double bound : {good.loss, good.bound - 0.1, nan}) {
+    bad = good;
+    bad.bound = bound;
+    EXPECT_NE(message(bad).find("a bound of"), std::string::npos) << bound;
+  }
+  for (double multiplier : {-good.multiplier, double(INFINITY), nan}) {
+    bad = good;
+    bad.multiplier = multiplier;
+    EXPECT_NE(message(bad).find("a multiplier of"), std::string::npos);
+  }
+  for (double gap : {0.5 * (good.loss - good.bound), -1.0, nan}) {
+    bad = good;
+    bad.gap = gap;
+    EXPECT_NE(message(bad).find("above the bound"), std::string::npos) << gap;
+  }
+  // Over the budget, all its sums right.
+  problem.budget = good.cost - 1;
+  EXPECT_NE(message(good).find("of a budget of"), std::string::npos);
+  problem.budget = (problem.smallestCost() + problem.largestCost()) / 2;
   // Feasible, but far from the bound.
   bad = good;
   bad.cost = 0;
