@@ -6,8 +6,10 @@
 #   %{python}  a Python 3 interpreter
 #   %{qemu-aarch64}, %{qemu-x86_64}, %{bin-aarch64}   after `REQUIRES: emulated`:
 #              emulators, and the folder of picollm-run for aarch64
+#   %{chromium} after `REQUIRES: chromium`: the browser that scripts/setup installs
 
 import os
+import shutil
 
 import lit.formats
 
@@ -36,6 +38,11 @@ if config.emulated:
         ("%{qemu-x86_64}", config.qemu_x86_64),
         ("%{bin-aarch64}", os.path.join(config.runtime_aarch64, "bin")),
     ]
+
+browser = shutil.which("chromium")
+if browser:
+    config.available_features.add("chromium")
+    config.substitutions += [("%{chromium}", browser)]
 
 # The model that scripts/setup fetches.
 if os.path.exists(

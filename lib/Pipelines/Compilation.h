@@ -55,6 +55,7 @@ private:
   llvm::Error writeIRFolder();
   llvm::Error writePacked();
   llvm::Error saveStage(Stage stage);
+  llvm::Expected<std::vector<RateDistortionPoint>> rateDistortion() const;
   llvm::Error writeReport();
 
   // LibraryStage.cpp: machine code.

@@ -1,11 +1,14 @@
 //===- StageFiles.cpp - what a stage leaves to be read --------------------===//
 
 #include "Compilation.h"
+#include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/PackedModel.h"
+#include "picollm/Report/ReportPage.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <ctime>
 
 using namespace mlir;
 using namespace picollm;
@@ -94,6 +97,28 @@ llvm::Error Compilation::writePacked() {
                           file(".weights"), output->singleFile());
 }
 
+/// The curve of the losses that the widths were chosen by; empty where there
+/// are none.
+llvm::Expected<std::vector<RateDistortionPoint>>
+Compilation::rateDistortion() const {
+  if (imported == Stage::Pack || !isAllocated())
+    return std::vector<RateDistortionPoint>();
+  auto losses = LossFile::read(passOptions.calibrate.losses);
+  if (!losses)
+    return losses.takeError();
+  int64_t fixed = report->fileBytes;
+  for (const MatrixAllocation &matrix : report->matrices)
+    fixed -= matrixBytes(matrix.stack.layout);
+  return traceRateDistortion(losses->tables, fixed, /*points=*/300);
+}
+
+static std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[sizeof "2000-01-01"];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::gmtime(&now));
+  return text;
+}
+
 /// What explains the allocation and the compilation, for --report.
 llvm::Error Compilation::writeReport() {
   if (options.report.empty())
@@ -105,5 +130,17 @@ llvm::Error Compilation::writeReport() {
     return error;
   llvm::SmallString<128> path(options.report);
   llvm::sys::path::append(path, "stages.json");
-  return writeFile(path, measures.json());
+  if (llvm::Error error = writeFile(path, measures.json()))
+    return error;
+  if (!report) // ended before there were widths that hold
+    return llvm::Error::success();
+  auto curve = rateDistortion();
+  if (!curve)
+    return curve.takeError();
+  ReportPage page{source,         name,    options.command,
+                  today(),        *report, std::move(*curve),
+                  measures.json()};
+  llvm::sys::path::remove_filename(path);
+  llvm::sys::path::append(path, "report.html");
+  return writeFile(path, page.html());
 }

@@ -137,9 +137,10 @@ static cl::opt<std::string>
                cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<std::string> report(
     "report",
-    cl::desc("Write allocation.json, losses.json (what every block of columns "
-             "would lose at every width) and stages.json (time and memory) "
-             "here"),
+    cl::desc("Write report.html, a page that shows where the bits went and "
+             "why, here, and what it is made from: allocation.json, "
+             "losses.json (what every block of columns would lose at every "
+             "width) and stages.json (time and memory)"),
     cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<bool> estimate(
     "estimate",
@@ -334,6 +335,18 @@ static Error fillOptions(picollm::CompileOptions &options) {
   return Error::success();
 }
 
+/// As a POSIX shell takes it.
+static std::string quoteForShell(StringRef word) {
+  const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                      "0123456789-_=./,:+@%";
+  if (!word.empty() && word.find_first_not_of(plain) == StringRef::npos)
+    return word.str();
+  std::string quoted = "'";
+  for (char c : word)
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 /// The options of MLIR for developers of passes; --help-hidden shows them.
 static void registerDeveloperOptions() {
   // By whose names --mlir-print-ir-before and -after go.
@@ -372,6 +385,9 @@ int main(int argc, char **argv) {
   } else {
     picollm::CompileOptions options;
     result = joinErrors(std::move(result), fillOptions(options));
+    options.command = "picollm-compile";
+    for (int i = 1; i < argc; ++i)
+      options.command += ' ' + quoteForShell(argv[i]);
     if (!result)
       result = picollm::compileModel(options);
   }

@@ -49,8 +49,10 @@ struct CompileOptions {
   std::string cpu;
   std::string features;
   std::string saveStages; ///< folder, or empty
-  /// Folder for allocation, losses and measures of the stages, or empty.
+  /// Folder for allocation, losses, measures of the stages and a page that
+  /// shows them, or empty.
   std::string report;
+  std::string command; ///< that was called, quoted for a shell, for that page
   /// Print how long the compression will take, and leave nothing.
   bool estimate = false;
   bool timing = false; ///< print time and memory of each stage on stderr

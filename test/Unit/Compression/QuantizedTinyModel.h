@@ -59,7 +59,7 @@ struct QuantizedTinyModel : TinyModel {
       MatrixLayout layout{stack.columns, {}};
       for (size_t i = 0; i < stack.panels.size(); ++i)
         layout.panels.push_back({stack.rows(i), {{bits, stack.columns}}});
-      report.matrices.push_back({stack.name, {layout, {}, {}}, 0});
+      report.matrices.push_back({stack.name, {layout, {}, {}}, 0, {}});
     }
     EXPECT_FALSE(writeAllocation(report, file("allocation")));
   }

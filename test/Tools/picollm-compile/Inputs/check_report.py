@@ -1,0 +1,97 @@
+"""Opens a report in a headless browser and compares what it shows with
+allocation.json beside it.
+
+usage: check_report.py CHROMIUM DIR MATRIX
+"""
+import html.parser
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+chromium, folder, matrix = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+
+
+class Page(html.parser.HTMLParser):
+    """Elements with their attributes and the text inside them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes), []))
+        if tag not in ("meta", "br"):
+            self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        for element in self.open:
+            element[2].append(data)
+
+    def all(self, attribute):
+        return [(a, "".join(text)) for _, a, text in self.elements
+                if attribute in a]
+
+    def text_of(self, identifier):
+        return ["".join(text) for _, a, text in self.elements
+                if a.get("id") == identifier][0]
+
+
+def render(hash=""):
+    with tempfile.TemporaryDirectory() as profile:
+        dom = subprocess.run(
+            [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
+             f"--user-data-dir={profile}", "--virtual-time-budget=5000",
+             "--dump-dom", (folder / "report.html").resolve().as_uri() + hash],
+            check=True, capture_output=True, text=True).stdout
+    page = Page(dom)
+    body = [a for tag, a, _ in page.elements if tag == "body"][0]
+    assert "data-error" not in body, body["data-error"]
+    assert body.get("data-ready") == "yes", "the script did not come to its end"
+    return page
+
+
+allocation = json.loads((folder / "allocation.json").read_text())
+bits, segments = {}, {}
+for entry in allocation["matrices"]:
+    for panel in entry["panels"]:
+        name = panel.get("source", entry["name"])
+        weights, total = bits.get(name, (0, 0))
+        bits[name] = (weights + panel["rows"] * entry["columns"],
+                      total + panel["rows"] * sum(
+                          s["bits"] * s["columns"] for s in panel["segments"]))
+        segments[name] = segments.get(name, 0) + len(panel["segments"])
+
+page = render()
+cells = {a["data-cell"]: float(text) for a, text in page.all("data-cell")}
+assert set(cells) == set(bits), (set(cells), set(bits))
+for name, (weights, total) in bits.items():
+    assert abs(cells[name] - total / weights) <= 0.0051, name
+assert not page.all("data-segment"), "no matrix was chosen"
+parts = sum(int(a["data-part"]) for a, _ in page.all("data-part"))
+# Norms and the header are what is left; nothing may be negative.
+assert parts == allocation["file_bytes"], parts
+assert all(int(a["data-part"]) > 0 for a, _ in page.all("data-part"))
+
+chosen = render("#" + urllib.parse.quote(matrix))
+assert len(chosen.all("data-segment")) == segments[matrix]
+assert [a["data-cell"] for a, _ in chosen.all("data-cell")
+        if a["aria-pressed"] == "true"] == [matrix]
+assert matrix in chosen.text_of("detail")
+
+expensive = [a["data-expensive"] for a, _ in page.all("data-expensive")]
+losses = {m["name"]: m["loss"] for m in allocation["matrices"]}
+assert expensive == [name for name in sorted(
+    losses, key=losses.get, reverse=True) if losses[name] > 0][:10], expensive
+print(len(cells), "cells,", len(expensive), "expensive matrices")
+print("title:", page.text_of("title"))
+print("curve:", "yes" if any(a.get("id") == "chosen"
+                             for _, a, _ in page.elements) else "no")
+print("command:", page.text_of("command"))
