@@ -28,6 +28,6 @@ endif()
 # build of its own; its folder is kept, so that only what changed is built.
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
 run(${pip} --no-build-isolation --no-deps --force-reinstall "${SOURCE}"
-    -C "build-dir=${FOLDER}/cmake"
-    -C "cmake.define.PICOLLM_COMPILER=OFF"
-    -C "cmake.define.PICOLLM_COMPILER_FOLDERS=${BUILD}/bin")
+    "--config-settings=build-dir=${FOLDER}/cmake"
+    "--config-settings=cmake.define.PICOLLM_COMPILER=OFF"
+    "--config-settings=cmake.define.PICOLLM_COMPILER_FOLDERS=${BUILD}/bin")

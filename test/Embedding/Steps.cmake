@@ -3,6 +3,8 @@
 # puts `prefix`, an installed picollm, and `model`, compiled by it.
 cmake_minimum_required(VERSION 3.20)
 set(prompt "token model")
+# What scripts/setup installs; a machine may have no make.
+set(ENV{CMAKE_GENERATOR} Ninja)
 set(prefix "${WORK}/prefix")
 
 # run(command...): fails with what the command printed. Its standard output is
