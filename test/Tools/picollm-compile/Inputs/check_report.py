@@ -48,6 +48,7 @@ def render(hash=""):
     with tempfile.TemporaryDirectory() as profile:
         dom = subprocess.run(
             [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
+             "--disable-dev-shm-usage",
              f"--user-data-dir={profile}", "--virtual-time-budget=5000",
              "--dump-dom", (folder / "report.html").resolve().as_uri() + hash],
             check=True, capture_output=True, text=True).stdout
