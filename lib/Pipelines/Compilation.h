@@ -13,6 +13,7 @@
 #include "picollm/Pipelines/Pipelines.h"
 #include "picollm/Quantization/AllocationFile.h"
 #include "picollm/Target/Bundle.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace picollm {
 
@@ -84,6 +85,9 @@ private:
   std::string tokenizer;                       ///< compiled tables
   std::vector<AttentionShape> attentionShapes; ///< one for each window
   model::ConfigAttr config; ///< the module's own goes on the way to LLVM
+  /// By stack, once allocated, where columns are stored otherwise than the
+  /// losses have them: quantising moves them to the file of codes.
+  llvm::StringMap<std::vector<uint32_t>> orders;
   std::optional<AllocationReport> report; ///< once packed
   std::string buildId;                    ///< once packed, hexadecimal
   TargetDescription target;

@@ -91,8 +91,12 @@ llvm::Error Compilation::runStages() {
       return error;
     if (llvm::Error error = saveStage(stage))
       return error;
+    if (stage == Stage::Allocate)
+      orders = plannedOrders(*module);
     if (stage == Stage::Pack) {
       report = reportOf(*module);
+      for (MatrixAllocation &matrix : report->matrices)
+        matrix.stack.order = orders.lookup(matrix.name);
       buildId = (*module)
                     ->getAttrOfType<StringAttr>("picollm.build_id")
                     .getValue()

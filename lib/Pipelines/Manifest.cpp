@@ -28,6 +28,12 @@ static std::optional<Optimality> optimalityOf(ModuleOp module) {
   return Optimality{number("loss"), number("bound"), number("multiplier")};
 }
 
+static std::string stackNameOf(layout::MatrixOp matrix) {
+  llvm::StringRef name = matrix.getSymName();
+  name.consume_front("packed.");
+  return name.str();
+}
+
 AllocationReport picollm::reportOf(ModuleOp module) {
   AllocationReport report;
   if (auto scheme = module->getAttrOfType<StringAttr>(schemeAttribute))
@@ -37,9 +43,7 @@ AllocationReport picollm::reportOf(ModuleOp module) {
   report.optimality = optimalityOf(module);
   for (auto matrix : module.getOps<layout::MatrixOp>()) {
     MatrixAllocation &entry = report.matrices.emplace_back();
-    llvm::StringRef name = matrix.getSymName();
-    name.consume_front("packed.");
-    entry.name = name.str();
+    entry.name = stackNameOf(matrix);
     entry.stack.layout = cast<layout::MatrixType>(matrix.getType()).getLayout();
     if (auto loss = matrix->getAttrOfType<FloatAttr>("loss"))
       entry.loss = loss.getValueAsDouble();
@@ -48,6 +52,14 @@ AllocationReport picollm::reportOf(ModuleOp module) {
     report.weights += entry.stack.layout.rows() * entry.stack.layout.columns;
   }
   return report;
+}
+
+llvm::StringMap<std::vector<uint32_t>> picollm::plannedOrders(ModuleOp module) {
+  llvm::StringMap<std::vector<uint32_t>> orders;
+  for (auto matrix : module.getOps<layout::MatrixOp>())
+    if (auto order = matrix.getOrder())
+      orders[stackNameOf(matrix)].assign(order->begin(), order->end());
+  return orders;
 }
 
 static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {

@@ -6,11 +6,15 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "picollm/Quantization/AllocationFile.h"
 #include "picollm/Target/Target.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace picollm {
 
 /// What the packed matrices of a module take.
 AllocationReport reportOf(mlir::ModuleOp module);
+
+/// The orders of columns that a module after allocation has, by stack.
+llvm::StringMap<std::vector<uint32_t>> plannedOrders(mlir::ModuleOp module);
 
 /// What a compiled model is called and where it is from.
 struct ModelIdentity {
