@@ -56,7 +56,7 @@ private:
   llvm::Error writeIRFolder();
   llvm::Error writePacked();
   llvm::Error saveStage(Stage stage);
-  llvm::Expected<std::vector<RateDistortionPoint>> rateDistortion() const;
+  llvm::Expected<std::vector<LossTable>> lossTables() const;
   llvm::Error writeReport();
 
   // LibraryStage.cpp: machine code.
@@ -89,6 +89,7 @@ private:
   /// losses have them: quantising moves them to the file of codes.
   llvm::StringMap<std::vector<uint32_t>> orders;
   std::optional<AllocationReport> report; ///< once packed
+  int64_t normBytes = 0;                  ///< of the weight file, once packed
   std::string buildId;                    ///< once packed, hexadecimal
   TargetDescription target;
   BundleTools bundleTools; ///< for options.bundle

@@ -97,6 +97,7 @@ llvm::Error Compilation::runStages() {
       report = reportOf(*module);
       for (MatrixAllocation &matrix : report->matrices)
         matrix.stack.order = orders.lookup(matrix.name);
+      normBytes = packedNormBytes(*module);
       buildId = (*module)
                     ->getAttrOfType<StringAttr>("picollm.build_id")
                     .getValue()

@@ -1,6 +1,7 @@
 //===- ImportStage.cpp - the model and its tokenizer ----------------------===//
 
 #include "Compilation.h"
+#include "Manifest.h"
 #include "picollm/Chat/ChatTemplate.h"
 #include "picollm/Compression/PackedModel.h"
 #include "picollm/Import/Importer.h"
@@ -98,6 +99,7 @@ llvm::Error Compilation::importPacked() {
   if (!parsed)
     return parsed.takeError();
   report = std::move(*parsed);
+  normBytes = packedNormBytes(*module);
   moveReferences(*module, pack.absolutePath(), name + ".weights",
                  -static_cast<int64_t>(pack.offset(PackSection::Weights)));
   if (llvm::Error error = pack.extractWeights(file(".weights")))

@@ -2,11 +2,14 @@
 
 #include "Manifest.h"
 #include "PicoLLM/Layout/LayoutDialect.h"
+#include "PicoLLM/Model/Model.h"
 #include "picollm/Compression/PackedModel.h"
 #include "picollm/Compression/Passes.h"
+#include "picollm/Packing/WeightFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -60,6 +63,19 @@ llvm::StringMap<std::vector<uint32_t>> picollm::plannedOrders(ModuleOp module) {
     if (auto order = matrix.getOrder())
       orders[stackNameOf(matrix)].assign(order->begin(), order->end());
   return orders;
+}
+
+int64_t picollm::packedNormBytes(ModuleOp module) {
+  llvm::StringSet<> sources;
+  for (auto matrix : module.getOps<layout::MatrixOp>())
+    for (auto source : matrix.getSources().getAsValueRange<StringAttr>())
+      sources.insert(source);
+  int64_t bytes = 0;
+  for (auto weight : module.getOps<model::WeightOp>())
+    if (!sources.contains(weight.getSymName()))
+      bytes += weightFileFloatBytes(
+          cast<RankedTensorType>(weight.getType()).getNumElements());
+  return bytes;
 }
 
 static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {

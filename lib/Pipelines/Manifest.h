@@ -16,6 +16,9 @@ AllocationReport reportOf(mlir::ModuleOp module);
 /// The orders of columns that a module after allocation has, by stack.
 llvm::StringMap<std::vector<uint32_t>> plannedOrders(mlir::ModuleOp module);
 
+/// Bytes of the weight file that the norms of a packed module take.
+int64_t packedNormBytes(mlir::ModuleOp module);
+
 /// What a compiled model is called and where it is from.
 struct ModelIdentity {
   std::string name;    ///< of the library

@@ -5,6 +5,7 @@
 #include "picollm/Compression/PackedModel.h"
 #include "picollm/Report/ReportPage.h"
 #include "picollm/Support/WriteFile.h"
+#include "picollm/weight_file.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -97,19 +98,14 @@ llvm::Error Compilation::writePacked() {
                           file(".weights"), output->singleFile());
 }
 
-/// The curve of the losses that the widths were chosen by; empty where there
-/// are none.
-llvm::Expected<std::vector<RateDistortionPoint>>
-Compilation::rateDistortion() const {
+/// The losses that the widths were chosen by; empty where there are none.
+llvm::Expected<std::vector<LossTable>> Compilation::lossTables() const {
   if (imported == Stage::Pack || !isAllocated())
-    return std::vector<RateDistortionPoint>();
+    return std::vector<LossTable>();
   auto losses = LossFile::read(passOptions.calibrate.losses);
   if (!losses)
     return losses.takeError();
-  int64_t fixed = report->fileBytes;
-  for (const MatrixAllocation &matrix : report->matrices)
-    fixed -= matrixBytes(matrix.stack.layout);
-  return traceRateDistortion(losses->tables, fixed, /*points=*/300);
+  return std::move(losses->tables);
 }
 
 static std::string today() {
@@ -134,13 +130,23 @@ llvm::Error Compilation::writeReport() {
     return error;
   if (!report) // ended before there were widths that hold
     return llvm::Error::success();
-  auto curve = rateDistortion();
-  if (!curve)
-    return curve.takeError();
-  ReportPage page{source,         name,    options.command,
-                  today(),        *report, std::move(*curve),
-                  measures.json()};
+  auto tables = lossTables();
+  if (!tables)
+    return tables.takeError();
+  ReportPage page;
+  page.model = source;
+  page.name = name;
+  page.command = options.command;
+  page.date = today();
+  page.allocation = *report;
+  page.headerBytes = PICOLLM_WEIGHT_FILE_HEADER_BYTES;
+  page.normBytes = normBytes;
+  page.tables = std::move(*tables);
+  page.stages = measures.json();
+  auto html = page.html();
+  if (!html)
+    return html.takeError();
   llvm::sys::path::remove_filename(path);
   llvm::sys::path::append(path, "report.html");
-  return writeFile(path, page.html());
+  return writeFile(path, *html);
 }

@@ -1,7 +1,8 @@
 //===- ReportPage.cpp - an allocation as a page to look at ----------------===//
 
 #include "picollm/Report/ReportPage.h"
-#include "llvm/ADT/StringRef.h"
+#include "BlockLosses.h"
+#include "llvm/ADT/StringMap.h"
 #include <nlohmann/json.hpp>
 
 using namespace picollm;
@@ -32,21 +33,51 @@ static std::string escapeForScript(llvm::StringRef json) {
   return text;
 }
 
-std::string ReportPage::html() const {
+/// Least loss over the size of the file, for the solver's hull.
+static llvm::Expected<Json> curveOf(const ReportPage &page) {
+  Json points = Json::array();
+  if (page.tables.empty())
+    return points;
+  auto curve =
+      traceRateDistortion(page.tables, page.headerBytes + page.normBytes,
+                          /*points=*/300);
+  if (!curve)
+    return curve.takeError();
+  for (const RateDistortionPoint &point : *curve)
+    points.push_back({{"bytes", point.fileBytes}, {"loss", point.loss}});
+  return points;
+}
+
+llvm::Expected<std::string> ReportPage::html() const {
+  auto curve = curveOf(*this);
+  if (!curve)
+    return curve.takeError();
+  llvm::StringMap<const LossTable *> tableOf;
+  for (const LossTable &table : tables)
+    tableOf[table.name] = &table;
+  // The page shows blocks, not the order of the columns inside them.
+  AllocationReport shown = allocation;
+  for (MatrixAllocation &matrix : shown.matrices)
+    matrix.stack.order.clear();
   Json data{{"model", model},
             {"name", name},
             {"command", command},
             {"date", date},
             {"version", PICOLLM_VERSION},
-            {"allocation", Json::parse(formatAllocation(allocation))},
+            {"allocation", Json::parse(formatAllocation(shown))},
             {"stages", Json::parse(stages).at("stages")},
             {"bytes", Json::object()},
-            {"curve", Json::array()}};
-  for (const MatrixAllocation &matrix : allocation.matrices)
+            {"header_bytes", headerBytes},
+            {"norm_bytes", normBytes},
+            {"widths", candidateWidths},
+            {"blocks", Json::object()},
+            {"curve", *curve}};
+  for (const MatrixAllocation &matrix : allocation.matrices) {
     data["bytes"][matrix.name] = {{"all", matrixBytes(matrix.stack.layout)},
                                   {"codes", codeBytes(matrix.stack.layout)}};
-  for (const RateDistortionPoint &point : curve)
-    data["curve"].push_back({{"bytes", point.fileBytes}, {"loss", point.loss}});
+    if (const LossTable *table = tableOf.lookup(matrix.name))
+      data["blocks"][matrix.name] = blockLosses(*table, matrix.stack);
+  }
   auto [before, after] = page.split("{{data}}");
   return before.str() +
          escapeForScript(

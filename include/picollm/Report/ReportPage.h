@@ -14,13 +14,17 @@ struct ReportPage {
   std::string command; ///< that makes the same again, for a shell
   std::string date;
   AllocationReport allocation;
-  /// Least loss over the size of the file; empty where none was measured.
-  std::vector<RateDistortionPoint> curve;
+  int64_t headerBytes = 0; ///< of the weight file
+  int64_t normBytes = 0;   ///< of the weight file
+  /// The losses that the widths were chosen by; empty where none were measured.
+  std::vector<LossTable> tables;
   std::string stages; ///< stages.json
 
-  /// One HTML file that needs no other: heat map of bits, bytes by part, curve,
-  /// the most expensive matrices, time and memory.
-  std::string html() const;
+  /// One HTML file that needs no other: heat map of bits with the columns and
+  /// the losses of each matrix, bytes by part, curve of least loss over size,
+  /// the most expensive matrices, time and memory. Fails on tables that the
+  /// solver refuses.
+  llvm::Expected<std::string> html() const;
 };
 
 } // namespace picollm

@@ -76,8 +76,8 @@ assert set(cells) == set(bits), (set(cells), set(bits))
 for name, (weights, total) in bits.items():
     assert abs(cells[name] - total / weights) <= 0.0051, name
 assert not page.all("data-segment"), "no matrix was chosen"
+# Each part is counted on its own, so that a sum that is right says something.
 parts = sum(int(a["data-part"]) for a, _ in page.all("data-part"))
-# Norms and the header are what is left; nothing may be negative.
 assert parts == allocation["file_bytes"], parts
 assert all(int(a["data-part"]) > 0 for a, _ in page.all("data-part"))
 
@@ -86,6 +86,15 @@ assert len(chosen.all("data-segment")) == segments[matrix]
 assert [a["data-cell"] for a, _ in chosen.all("data-cell")
         if a["aria-pressed"] == "true"] == [matrix]
 assert matrix in chosen.text_of("detail")
+# The losses of its blocks: those of the chosen widths are what the matrix loses
+# (all of its panels, if it is packed alone; losses have four digits).
+chosen_losses = [float(a["data-loss"]) for a, _ in chosen.all("data-loss")]
+assert len(chosen_losses) == len(chosen.all("data-block"))
+for entry in allocation["matrices"]:
+    if entry["name"] == matrix and chosen_losses:
+        assert abs(sum(chosen_losses) / entry["loss"] - 1) < 1e-3
+# An address that is broken chooses nothing.
+assert not render("#%").all("data-segment")
 
 expensive = [a["data-expensive"] for a, _ in page.all("data-expensive")]
 losses = {m["name"]: m["loss"] for m in allocation["matrices"]}
@@ -93,6 +102,7 @@ assert expensive == [name for name in sorted(
     losses, key=losses.get, reverse=True) if losses[name] > 0][:10], expensive
 print(len(cells), "cells,", len(expensive), "expensive matrices")
 print("title:", page.text_of("title"))
+print("blocks:", len(chosen_losses))
 print("curve:", "yes" if any(a.get("id") == "chosen"
                              for _, a, _ in page.elements) else "no")
 print("command:", page.text_of("command"))

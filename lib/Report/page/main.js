@@ -1,0 +1,10 @@
+header();
+heatMap();
+parts();
+curve();
+expensive();
+stages();
+at('command').textContent = data.command;
+addEventListener('hashchange', showDetail);
+showDetail();
+document.body.dataset.ready = 'yes';
