@@ -109,7 +109,9 @@ static bool readVector(llvm::StringRef &bytes, size_t count,
   if (bytes.size() < count * sizeof(T))
     return false;
   values.resize(count);
-  std::memcpy(values.data(), bytes.data(), count * sizeof(T));
+  // An empty vector has no address, and memcpy wants one even for no bytes.
+  if (count > 0)
+    std::memcpy(values.data(), bytes.data(), count * sizeof(T));
   bytes = bytes.drop_front(count * sizeof(T));
   return true;
 }
