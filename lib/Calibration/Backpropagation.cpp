@@ -70,13 +70,14 @@ std::string Backpropagation::describeInput(const Part &part) const {
 
 /// Fills inputs[part] from inputs[part - 1], or for the first from the tokens.
 Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
-                                 BackpropagationVisitor &visitor) {
+                                 BackpropagationVisitor &visitor,
+                                 const std::string &file) {
   const Part *before = index > 0 ? &allParts[index - 1] : nullptr;
   int64_t first = before ? before->first : 0, end = allParts[index].first;
   OpRange ops = model->operations().slice(first, end - first);
   if (Error error = visitor.enterPart(ops))
     return error;
-  Expected<std::unique_ptr<Spill>> spill = Spill::create();
+  Expected<std::unique_ptr<Spill>> spill = Spill::create(file);
   if (!spill)
     return spill.takeError();
   if (before)
@@ -100,6 +101,8 @@ Error Backpropagation::forwardTo(size_t index, const TokenSequences &texts,
     if (Error error = (*spill)->write(allParts[index].input, evaluation))
       return error;
   }
+  if (Error error = (*spill)->rewind())
+    return error;
   inputs.push_back(std::move(*spill));
   return visitor.leavePart(ops);
 }
@@ -109,7 +112,7 @@ Backpropagation::runToHead(const TokenSequences &texts,
                            BackpropagationVisitor &visitor) {
   inputs.clear();
   for (size_t i = 0; i < allParts.size(); ++i) {
-    if (Error error = forwardTo(i, texts, visitor))
+    if (Error error = forwardTo(i, texts, visitor, {}))
       return std::move(error);
     if (i > 0)
       inputs[i - 1].reset();
@@ -220,27 +223,70 @@ Error Backpropagation::backward(size_t index, const TokenSequences &texts,
     if (Error error = to->write(part.input, evaluation))
       return error;
   }
-  inputs[index].reset();
+  if (to)
+    if (Error error = to->rewind())
+      return error;
   return visitor.leavePart(opsOf(part));
 }
 
-Error Backpropagation::run(const TokenSequences &texts,
-                           BackpropagationVisitor &visitor) {
+static std::string inputFile(const Checkpoint &checkpoint, size_t part) {
+  return checkpoint.file("input-" + llvm::Twine(part));
+}
+
+/// Of the first parts.
+Error Backpropagation::openInputs(size_t parts, const Checkpoint &checkpoint) {
   inputs.clear();
-  for (size_t i = 0; i < allParts.size(); ++i)
-    if (Error error = forwardTo(i, texts, visitor))
+  for (size_t i = 0; i < parts; ++i) {
+    Expected<std::unique_ptr<Spill>> input =
+        Spill::open(inputFile(checkpoint, i));
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+  }
+  return Error::success();
+}
+
+/// A step of the checkpoint is a part, forwards or backwards.
+Error Backpropagation::run(const TokenSequences &texts,
+                           BackpropagationVisitor &visitor,
+                           Checkpoint checkpoint) {
+  const size_t parts = allParts.size(), done = checkpoint.steps();
+  auto gradientFile = [&](size_t part) {
+    return checkpoint.file("gradient-" + llvm::Twine(part));
+  };
+  size_t left = done <= parts ? parts : 2 * parts - done; ///< backwards
+  if (Error error = openInputs(std::min(done, left), checkpoint))
+    return error;
+  for (size_t i = done; i < parts; ++i) {
+    if (Error error = forwardTo(i, texts, visitor, inputFile(checkpoint, i)))
       return error;
+    if (Error error = checkpoint.setSteps(i + 1))
+      return error;
+  }
   std::unique_ptr<Spill> from;
-  for (size_t i = allParts.size(); i-- > 0;) {
+  if (0 < left && left < parts) {
+    Expected<std::unique_ptr<Spill>> opened = Spill::open(gradientFile(left));
+    if (!opened)
+      return opened.takeError();
+    from = std::move(*opened);
+  }
+  while (left-- > 0) {
     std::unique_ptr<Spill> to;
-    if (i > 0) {
-      Expected<std::unique_ptr<Spill>> created = Spill::create();
+    if (left > 0) {
+      Expected<std::unique_ptr<Spill>> created =
+          Spill::create(gradientFile(left));
       if (!created)
         return created.takeError();
       to = std::move(*created);
     }
-    if (Error error = backward(i, texts, from.get(), to.get(), visitor))
+    if (Error error = backward(left, texts, from.get(), to.get(), visitor))
       return error;
+    if (Error error = checkpoint.setSteps(2 * parts - left))
+      return error;
+    inputs[left]->remove();
+    inputs[left].reset();
+    if (from)
+      from->remove();
     from = std::move(to);
   }
   return Error::success();

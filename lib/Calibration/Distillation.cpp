@@ -37,7 +37,8 @@ private:
 
 Distillation::Distillation(ReferenceModel &teacher, Backpropagation pass,
                            CalibrationSet set)
-    : teacher(teacher), pass(std::move(pass)), set(std::move(set)) {}
+    : teacher(teacher), pass(std::move(pass)), set(std::move(set)),
+      heads((this->set.size() + batch - 1) / batch) {}
 
 Distillation::~Distillation() = default;
 
@@ -59,7 +60,7 @@ Distillation::create(ReferenceModel &teacher, const CalibrationSet &all) {
 }
 
 Error Distillation::beginBatch(size_t index) {
-  if (index < heads.size())
+  if (heads[index])
     return heads[index]->rewind();
   auto begin = set.texts.begin() + index * batch;
   auto end = set.texts.begin() + std::min((index + 1) * batch, set.size());
@@ -67,7 +68,18 @@ Error Distillation::beginBatch(size_t index) {
   auto head = pass.runToHead(TokenSequences(begin, end), visitor);
   if (!head)
     return head.takeError();
-  heads.push_back(std::move(*head));
+  heads[index] = std::move(*head);
+  return Error::success();
+}
+
+Error Distillation::skipTo(size_t position) {
+  next = position / batch * batch;
+  while (next < std::min(position, set.size())) {
+    Expected<Matrix> input = nextInput();
+    if (!input)
+      return input.takeError();
+    ++next;
+  }
   return Error::success();
 }
 

@@ -5,7 +5,10 @@
 #include "picollm/Calibration/Backpropagation.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/SizedVector.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cmath>
 
@@ -21,8 +24,9 @@ namespace {
 class FisherPass : public BackpropagationVisitor {
 public:
   FisherPass(ReferenceModel &model, const CalibrationSet &set,
-             MomentFile *moments, uint64_t seed)
-      : model(model), set(set.counting()), moments(moments), seed(seed) {}
+             MomentFile *moments, Checkpoint checkpoint, uint64_t seed)
+      : model(model), set(set.counting()), moments(moments),
+        checkpoint(std::move(checkpoint)), seed(seed) {}
 
   Expected<FisherInformation> run();
 
@@ -36,15 +40,19 @@ private:
     result.embedding.add(d);
   }
   Error countTokens();
+  std::string sumsFile() const;
+  Error writeSums();
+  Error readSums();
 
   ReferenceModel &model;
   CalibrationSet set;
   MomentFile *moments; ///< may be null
+  Checkpoint checkpoint;
   uint64_t seed;
   int64_t tokens = 0;
   std::unique_ptr<Progress> progress;
-  int64_t partsLeft = 0; ///< forwards; all that follow go backwards
-  int64_t steps = 0;     ///< of `progress`
+  int64_t parts = 0; ///< forwards, and then as many backwards
+  int64_t left = 0;  ///< how many of these the pass has left
   llvm::StringMap<std::vector<double>> squares;
   llvm::MapVector<mlir::Operation *, SecondMoment> ofPart; ///< for `moments`
   FisherInformation result;
@@ -128,16 +136,80 @@ void FisherPass::visitProduct(mlir::Operation *op, Evaluation &evaluation,
       sums[i] += double(d.row(t)[i]) * d.row(t)[i];
 }
 
+/// Backwards, a part is evaluated again and differentiated.
+static int64_t progressOf(int64_t left, int64_t parts) {
+  return left + std::max<int64_t>(0, left - parts);
+}
+
 Error FisherPass::leavePart(OpRange ops) {
   releaseWeights(model, ops);
   for (auto &[op, moment] : ofPart) {
+    // A process that was killed may have come so far.
+    if (moments->contains(weightOfProduct(op)))
+      continue;
     moment.finish();
     if (Error error = moments->append(weightOfProduct(op), moment))
       return error;
   }
   ofPart.clear();
-  // Backwards, a part is evaluated again and differentiated.
-  progress->update(steps += partsLeft-- > 0 ? 1 : 2);
+  if (++left > parts && checkpoint.isKept()) {
+    if (moments)
+      if (Error error = moments->finish())
+        return error;
+    if (Error error = writeSums())
+      return error;
+  }
+  progress->update(progressOf(left, parts));
+  return Error::success();
+}
+
+/// Two of them are there at a time, that of the last step and that of the one
+/// before, as the process may be killed before the last step is known.
+std::string FisherPass::sumsFile() const {
+  return checkpoint.file("sums-" + llvm::Twine(left % 2));
+}
+
+/// What has been summed up so far, in the byte order of this machine.
+Error FisherPass::writeSums() {
+  return writeFile(sumsFile(), [&](llvm::raw_ostream &os) -> Error {
+    for (const std::vector<int32_t> &text : result.drawn)
+      writeSized(os, text);
+    writeSized(os, result.embedding.values);
+    writeSized(os, std::vector<int64_t>{result.embedding.tokens});
+    for (auto &entry : squares) {
+      writeSized(os,
+                 std::vector<char>(entry.first().begin(), entry.first().end()));
+      writeSized(os, entry.second);
+    }
+    return Error::success();
+  });
+}
+
+Error FisherPass::readSums() {
+  auto buffer = llvm::MemoryBuffer::getFile(sumsFile(), /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return llvm::createStringError(
+        sumsFile() + ": cannot be read: " + buffer.getError().message());
+  llvm::StringRef bytes = (*buffer)->getBuffer();
+  std::vector<int64_t> embeddingTokens;
+  bool isRead = llvm::all_of(result.drawn,
+                             [&](std::vector<int32_t> &text) {
+                               return readSized(bytes, text);
+                             }) &&
+                readSized(bytes, result.embedding.values) &&
+                readSized(bytes, embeddingTokens) &&
+                embeddingTokens.size() == 1;
+  while (isRead && !bytes.empty()) {
+    std::vector<char> name;
+    isRead =
+        readSized(bytes, name) &&
+        readSized(bytes, squares[llvm::StringRef(name.data(), name.size())]);
+  }
+  if (!isRead)
+    return llvm::createStringError(sumsFile() +
+                                   ": is not what calibration writes");
+  result.embedding.tokens = embeddingTokens[0];
   return Error::success();
 }
 
@@ -167,9 +239,15 @@ Expected<FisherInformation> FisherPass::run() {
   mlir::Value looked = pass->embedding();
   auto columns = llvm::cast<mlir::ShapedType>(looked.getType());
   result.embedding = SecondMoment(columns.getDimSize(1));
-  partsLeft = pass->parts();
-  progress = std::make_unique<Progress>("Fisher", 3 * partsLeft, "steps");
-  if (Error error = pass->run(set.texts, *this))
+  parts = pass->parts();
+  left = checkpoint.steps();
+  if (left > parts)
+    if (Error error = readSums())
+      return std::move(error);
+  if (left < 2 * parts)
+    progress = std::make_unique<Progress>("Fisher", 3 * parts, "steps",
+                                          progressOf(left, parts));
+  if (Error error = pass->run(set.texts, *this, checkpoint))
     return std::move(error);
   progress.reset();
   for (auto &entry : squares) {
@@ -188,9 +266,8 @@ Expected<FisherInformation> FisherPass::run() {
   return std::move(result);
 }
 
-Expected<FisherInformation>
-picollm::collectFisherInformation(ReferenceModel &model,
-                                  const CalibrationSet &set,
-                                  MomentFile *moments, uint64_t seed) {
-  return FisherPass(model, set, moments, seed).run();
+Expected<FisherInformation> picollm::collectFisherInformation(
+    ReferenceModel &model, const CalibrationSet &set, MomentFile *moments,
+    Checkpoint checkpoint, uint64_t seed) {
+  return FisherPass(model, set, moments, std::move(checkpoint), seed).run();
 }

@@ -85,8 +85,9 @@ LayerwiseCalibration::begin(ReferenceModel &of) {
 
 /// Runs the ops from stage `stage` (its linears included) to the next stage.
 Expected<std::unique_ptr<Spill>>
-LayerwiseCalibration::advance(ReferenceModel &of, size_t stage, Spill &from) {
-  Expected<std::unique_ptr<Spill>> to = Spill::create();
+LayerwiseCalibration::advance(ReferenceModel &of, size_t stage, Spill &from,
+                              const std::string &path) {
+  Expected<std::unique_ptr<Spill>> to = Spill::create(path);
   if (!to)
     return to.takeError();
   if (Error error = from.rewind())
@@ -102,7 +103,15 @@ LayerwiseCalibration::advance(ReferenceModel &of, size_t stage, Spill &from) {
     if (Error error = (*to)->write(alive[stage + 1], evaluation))
       return std::move(error);
   }
+  if (Error error = (*to)->rewind())
+    return std::move(error);
   return to;
+}
+
+/// What is alive at the first stage that is not done.
+Expected<std::unique_ptr<Spill>> LayerwiseCalibration::openOrBegin(
+    ReferenceModel &of, const Checkpoint &checkpoint, const std::string &path) {
+  return checkpoint.steps() > 0 ? Spill::open(path) : begin(of);
 }
 
 /// What the output of a linear op is added to; null where it is not.
@@ -230,23 +239,34 @@ void LayerwiseCalibration::endReplacements(int64_t first, int64_t end) {
   }
 }
 
-Error LayerwiseCalibration::run(llvm::StringRef stageName,
-                                MomentVisitor visit) {
+Error LayerwiseCalibration::run(llvm::StringRef stageName, MomentVisitor visit,
+                                Checkpoint checkpoint) {
   if (linearInputs.empty())
     return llvm::createStringError("the model has no linear layers");
-  Progress progress(stageName.str(), linearInputs.size(), "inputs");
-  Expected<std::unique_ptr<Spill>> current = begin(model);
+  const size_t first = checkpoint.steps();
+  if (first == linearInputs.size())
+    return Error::success();
+  Progress progress(stageName.str(), linearInputs.size(), "inputs", first);
+  auto inputFile = [&](size_t stage) {
+    return checkpoint.file("input-" + llvm::Twine(stage));
+  };
+  auto floatFile = [&](size_t stage) {
+    return checkpoint.file("float-input-" + llvm::Twine(stage));
+  };
+  Expected<std::unique_ptr<Spill>> current =
+      openOrBegin(model, checkpoint, inputFile(first));
   if (!current)
     return current.takeError();
   std::unique_ptr<Spill> floats;
   if (beside) {
-    Expected<std::unique_ptr<Spill>> begun = begin(*beside);
+    Expected<std::unique_ptr<Spill>> begun =
+        openOrBegin(*beside, checkpoint, floatFile(first));
     if (!begun)
       return begun.takeError();
     floats = std::move(*begun);
   }
 
-  for (size_t stage = 0; stage < linearInputs.size(); ++stage) {
+  for (size_t stage = first; stage < linearInputs.size(); ++stage) {
     if (beside) {
       if (Error error = measureDrift(stage, **current, *floats))
         return error;
@@ -259,22 +279,31 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName,
       if (Error error = visit(linearInputs[stage], *moment))
         return error;
     }
+    std::unique_ptr<Spill> done = std::move(*current), doneFloats;
     if (stage + 1 < linearInputs.size()) {
-      current = advance(model, stage, **current);
+      current = advance(model, stage, *done, inputFile(stage + 1));
       if (!current)
         return current.takeError();
       endReplacements(starts[stage], starts[stage + 1]);
       if (beside) {
+        doneFloats = std::move(floats);
         Expected<std::unique_ptr<Spill>> next =
-            advance(*beside, stage, *floats);
+            advance(*beside, stage, *doneFloats, floatFile(stage + 1));
         if (!next)
           return next.takeError();
         floats = std::move(*next);
         releaseWeights(*beside, linearInputs[stage].linears);
       }
     }
+    if (Error error = checkpoint.setSteps(stage + 1))
+      return error;
+    done->remove();
+    if (doneFloats)
+      doneFloats->remove();
     progress.update(stage + 1);
   }
+  if (floats)
+    floats->remove();
   endReplacements(starts.back(), model.operations().size());
   return Error::success();
 }

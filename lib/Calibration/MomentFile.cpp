@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "picollm/Calibration/MomentFile.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace picollm;
 using llvm::Error;
@@ -33,8 +34,25 @@ Expected<std::unique_ptr<MomentFile>> MomentFile::open(llvm::StringRef path) {
   std::unique_ptr<MomentFile> moments(new MomentFile(file, path));
   if (!file)
     return moments->failure("cannot be read");
-  if (Error error = moments->readIndex())
-    return std::move(error);
+  Expected<int64_t> whole = moments->readIndex();
+  if (!whole)
+    return whole.takeError();
+  if (*whole != moments->size())
+    return moments->failure("is no whole file of moments");
+  return moments;
+}
+
+Expected<std::unique_ptr<MomentFile>> MomentFile::reopen(llvm::StringRef path) {
+  std::FILE *file = std::fopen(path.str().c_str(), "r+b");
+  if (!file)
+    return create(path);
+  std::unique_ptr<MomentFile> moments(new MomentFile(file, path));
+  Expected<int64_t> whole = moments->readIndex();
+  if (!whole)
+    return whole.takeError();
+  if (llvm::sys::fs::resize_file(fileno(file), *whole) ||
+      std::fseek(file, *whole, SEEK_SET))
+    return moments->failure("cannot be written");
   return moments;
 }
 
@@ -42,20 +60,28 @@ static int64_t triangleBytes(int64_t columns) {
   return columns * (columns + 1) / 2 * int64_t(sizeof(float));
 }
 
-Error MomentFile::readIndex() {
+int64_t MomentFile::size() const {
+  return std::fseek(file, 0, SEEK_END) ? 0 : std::ftell(file);
+}
+
+/// The bytes that whole moments take.
+Expected<int64_t> MomentFile::readIndex() {
   // Far above every model's, so small that sizes fit int64_t.
   constexpr uint64_t mostColumns = uint64_t(1) << 24;
-  for (;;) {
+  const int64_t fileBytes = size();
+  for (int64_t end = 0;; end = std::ftell(file)) {
     uint32_t length = 0;
     uint64_t columns = 0;
-    if (std::fread(&length, sizeof length, 1, file) != 1)
-      return Error::success();
+    if (std::fseek(file, end, SEEK_SET) ||
+        std::fread(&length, sizeof length, 1, file) != 1)
+      return end;
     std::string name(std::min<uint32_t>(length, 1 << 16), 0);
     if (std::fread(name.data(), 1, name.size(), file) != name.size() ||
-        std::fread(&columns, sizeof columns, 1, file) != 1 ||
-        columns > mostColumns)
-      return failure("is no file of moments");
-    int64_t offset = std::ftell(file);
+        std::fread(&columns, sizeof columns, 1, file) != 1)
+      return end;
+    const int64_t offset = std::ftell(file);
+    if (columns > mostColumns || triangleBytes(columns) > fileBytes - offset)
+      return end;
     entries[name] = {offset, int64_t(columns)};
     if (std::fseek(file, offset + triangleBytes(columns), SEEK_SET))
       return failure("cannot be read");

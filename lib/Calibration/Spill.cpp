@@ -7,24 +7,41 @@
 using namespace picollm;
 using llvm::Error;
 
-static Error failure(llvm::StringRef what) {
+Error Spill::failure(llvm::StringRef what) const {
+  if (!path.empty())
+    return llvm::createStringError(path + ": " + what +
+                                   "; free space on its disk");
   return llvm::createStringError(
       "temporary file of calibration " + what +
       "; free space in the temporary folder or set TMPDIR to another");
 }
 
-llvm::Expected<std::unique_ptr<Spill>> Spill::create() {
-  llvm::SmallString<128> path;
-  if (llvm::sys::fs::createTemporaryFile("picollm-calibration", "spill", path))
-    return failure("cannot be created");
-  std::FILE *file = std::fopen(path.c_str(), "w+b");
-  std::unique_ptr<Spill> spill(new Spill(file, path));
-  if (!file)
-    return failure("cannot be opened");
+llvm::Expected<std::unique_ptr<Spill>> Spill::create(const std::string &path) {
+  llvm::SmallString<128> name(path);
+  std::unique_ptr<Spill> spill(new Spill(nullptr, path));
+  if (path.empty() &&
+      llvm::sys::fs::createTemporaryFile("picollm-calibration", "spill", name))
+    return spill->failure("cannot be created");
+  spill->file = std::fopen(name.c_str(), "w+b");
+  if (!spill->file)
+    return spill->failure("cannot be created");
   // Where the system lets an open file go without its name, a process that is
   // killed leaves nothing behind.
-  llvm::sys::fs::remove(path);
+  if (path.empty())
+    llvm::sys::fs::remove(name);
   return spill;
+}
+
+llvm::Expected<std::unique_ptr<Spill>> Spill::open(const std::string &path) {
+  std::unique_ptr<Spill> spill(new Spill(std::fopen(path.c_str(), "rb"), path));
+  if (!spill->file)
+    return llvm::createStringError(path + ": cannot be read");
+  return spill;
+}
+
+void Spill::remove() {
+  if (!path.empty())
+    llvm::sys::fs::remove(path);
 }
 
 Spill::~Spill() {

@@ -4,16 +4,21 @@
 #define PICOLLM_LIB_CALIBRATION_SPILL_H
 
 #include "picollm/Reference/Evaluation.h"
-#include "llvm/Support/FileUtilities.h"
 #include <cstdio>
+#include <string>
 
 namespace picollm {
 
-/// A temporary file of matrices, written once and read in the same order; it
-/// is gone with the object.
+/// A file of matrices, written once and read in the same order.
 class Spill {
 public:
-  static llvm::Expected<std::unique_ptr<Spill>> create();
+  /// An empty one: at `path`, where it stays until remove(), or, without a
+  /// path, a temporary file that is gone with the object.
+  static llvm::Expected<std::unique_ptr<Spill>>
+  create(const std::string &path = {});
+
+  /// One that create(path) began and that was read from the beginning once.
+  static llvm::Expected<std::unique_ptr<Spill>> open(const std::string &path);
   ~Spill();
 
   /// Appends the matrices that `values` have in `evaluation`.
@@ -23,13 +28,19 @@ public:
   llvm::Error read(llvm::ArrayRef<mlir::Value> values, int64_t rows,
                    Evaluation &evaluation);
 
-  /// The next read starts at the beginning.
+  /// The next read starts at the beginning; what was written is in the file.
   llvm::Error rewind();
 
+  /// Nobody will open it again: its file goes with the object.
+  void remove();
+
 private:
-  Spill(std::FILE *file, llvm::StringRef path) : file(file), remover(path) {}
+  Spill(std::FILE *file, std::string path)
+      : file(file), path(std::move(path)) {}
+  llvm::Error failure(llvm::StringRef what) const;
+
   std::FILE *file;
-  llvm::FileRemover remover;
+  std::string path; ///< empty: a temporary file, which has no name any more
 };
 
 } // namespace picollm

@@ -1,33 +1,18 @@
 //===- TextCache.cpp - generated texts are kept for the next time ---------===//
 
 #include "picollm/Calibration/SelfGeneration.h"
+#include "picollm/Support/FileSample.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SHA256.h"
 
 using namespace picollm;
 using llvm::Expected;
 using llvm::StringRef;
 namespace fs = llvm::sys::fs;
-
-/// Adds the size of a file and pieces of it.
-static llvm::Error addFile(llvm::SHA256 &hash, StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return llvm::createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
-  StringRef bytes = (*buffer)->getBuffer();
-  constexpr size_t piece = 65536, pieces = 64;
-  hash.update(llvm::utostr(bytes.size()));
-  for (size_t i = 0; i <= pieces; ++i)
-    hash.update(bytes.substr(bytes.size() / pieces * i, piece));
-  return llvm::Error::success();
-}
 
 /// The files that make up a model: those of a Hugging Face folder in the order
 /// of their names, or the one that `path` is.
@@ -48,7 +33,7 @@ static std::vector<std::string> filesOfModel(StringRef path) {
 Expected<std::string> picollm::modelFileIdentity(StringRef path) {
   llvm::SHA256 hash;
   for (const std::string &file : filesOfModel(path))
-    if (llvm::Error error = addFile(hash, file))
+    if (llvm::Error error = addSample(hash, file))
       return std::move(error);
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }

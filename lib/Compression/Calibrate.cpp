@@ -1,5 +1,6 @@
 //===- Calibrate.cpp - what each block loses at each width ----------------===//
 
+#include "CheckpointKey.h"
 #include "EmbeddingLoss.h"
 #include "StackWeights.h"
 #include "picollm/Compression/LossFile.h"
@@ -8,6 +9,8 @@
 #include "picollm/Quantization/Quantize.h"
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Reference/ReferenceModel.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 namespace picollm {
 #define GEN_PASS_DEF_CALIBRATE
@@ -30,6 +33,15 @@ struct Calibrate : picollm::impl::CalibrateBase<Calibrate> {
   }
 
   llvm::Error calibrate(ModuleOp module);
+
+  /// Folder of a part of the checkpoint; empty where nothing is kept.
+  std::string part(llvm::StringRef name) const {
+    if (checkpoint.empty())
+      return {};
+    llvm::SmallString<128> path(llvm::StringRef(checkpoint.getValue()));
+    llvm::sys::path::append(path, name);
+    return path.str().str();
+  }
 };
 
 } // namespace
@@ -60,6 +72,103 @@ static llvm::Expected<WeightStack> panelsOf(const Stack &stack,
   return cutByLoss(weights, QuantizationOptions());
 }
 
+namespace {
+
+/// The losses of one stack after the other.
+class LossMeasurement {
+public:
+  LossMeasurement(WeightReader &reader, Checkpoint checkpoint)
+      : reader(reader), checkpoint(std::move(checkpoint)) {}
+
+  /// What a run that was killed has measured.
+  llvm::Error readKept(llvm::ArrayRef<Stack> stacks);
+
+  llvm::Error measure(const Stack &stack, const InputStatistics &statistics,
+                      llvm::ArrayRef<float> rowWeights);
+
+  /// `head`: the second moment of the head's input, where the embedding is it.
+  llvm::Error measureEmbedding(const Stack &stack,
+                               const FisherInformation &fisher,
+                               const SecondMoment *head);
+
+  /// In the order of the stacks.
+  llvm::Error write(llvm::ArrayRef<Stack> stacks, llvm::StringRef path);
+
+private:
+  std::string keptFile(const Stack &stack) const;
+
+  WeightReader &reader;
+  Checkpoint checkpoint;
+  std::vector<float> embeddingMoment;
+  llvm::StringMap<LossTable> tables;
+};
+
+} // namespace
+
+std::string LossMeasurement::keptFile(const Stack &stack) const {
+  return checkpoint.file(stack.name + ".losses.json");
+}
+
+llvm::Error LossMeasurement::readKept(llvm::ArrayRef<Stack> stacks) {
+  if (!checkpoint.isKept())
+    return llvm::Error::success();
+  for (const Stack &stack : stacks) {
+    if (!llvm::sys::fs::exists(keptFile(stack)))
+      continue;
+    auto kept = LossFile::read(keptFile(stack));
+    if (!kept)
+      return kept.takeError();
+    if (!kept->embeddingMoment.empty())
+      embeddingMoment = std::move(kept->embeddingMoment);
+    for (LossTable &table : kept->tables)
+      tables[stack.name] = std::move(table);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error LossMeasurement::measure(const Stack &stack,
+                                     const InputStatistics &statistics,
+                                     llvm::ArrayRef<float> rowWeights) {
+  if (tables.contains(stack.name))
+    return llvm::Error::success();
+  auto weights = panelsOf(stack, reader, rowWeights);
+  if (!weights)
+    return weights.takeError();
+  auto table = measureLosses(*weights, statistics, QuantizationOptions());
+  if (!table)
+    return table.takeError();
+  if (checkpoint.isKept()) {
+    LossFile kept;
+    kept.tables.push_back(*table);
+    if (stack.isEmbedding)
+      kept.embeddingMoment = embeddingMoment;
+    if (llvm::Error error = kept.write(keptFile(stack)))
+      return error;
+  }
+  tables[stack.name] = std::move(*table);
+  return llvm::Error::success();
+}
+
+llvm::Error LossMeasurement::measureEmbedding(const Stack &stack,
+                                              const FisherInformation &fisher,
+                                              const SecondMoment *head) {
+  model::WeightOp weight = stack.panels.front();
+  auto outputs = fisher.outputs.find(weight.getSymName());
+  EmbeddingLoss loss =
+      lossOfEmbedding(fisher, head, head ? &outputs->second : nullptr);
+  embeddingMoment = loss.statistics.moment;
+  return measure(stack, loss.statistics, loss.rowWeights);
+}
+
+llvm::Error LossMeasurement::write(llvm::ArrayRef<Stack> stacks,
+                                   llvm::StringRef path) {
+  LossFile file;
+  file.embeddingMoment = embeddingMoment;
+  for (const Stack &stack : stacks)
+    file.tables.push_back(std::move(tables[stack.name]));
+  return file.write(path);
+}
+
 llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto stacks = findStacks(module);
   if (!stacks)
@@ -67,42 +176,34 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto texts = readTokenFile(tokens);
   if (!texts)
     return texts.takeError();
+  auto ofFisher = openCheckpoint(part("fisher"), module, tokens, losses);
+  if (!ofFisher)
+    return ofFisher.takeError();
+  auto ofLosses = openCheckpoint(part("losses"), module, tokens, losses);
+  if (!ofLosses)
+    return ofLosses.takeError();
   WeightReader reader;
   auto reference = ReferenceModel::create(module, reader);
   if (!reference)
     return reference.takeError();
 
-  auto moments = MomentFile::create(momentsPath(losses));
+  const std::string momentFile = momentsPath(losses);
+  auto moments = ofFisher->steps() > 0 ? MomentFile::reopen(momentFile)
+                                       : MomentFile::create(momentFile);
   if (!moments)
     return moments.takeError();
-  auto fisher = collectFisherInformation(**reference, *texts, moments->get());
+  auto fisher =
+      collectFisherInformation(**reference, *texts, moments->get(), *ofFisher);
   if (!fisher)
     return fisher.takeError();
 
-  LossFile file;
-  auto measure = [&](const Stack &stack, const InputStatistics &statistics,
-                     llvm::ArrayRef<float> rowWeights) -> llvm::Error {
-    auto weights = panelsOf(stack, reader, rowWeights);
-    if (!weights)
-      return weights.takeError();
-    auto table = measureLosses(*weights, statistics, QuantizationOptions());
-    if (!table)
-      return table.takeError();
-    file.tables.push_back(std::move(*table));
-    return llvm::Error::success();
-  };
-  // `head`: the second moment of the head's input, where the embedding is it.
-  auto measureEmbedding = [&](const Stack &stack,
-                              const SecondMoment *head) -> llvm::Error {
-    model::WeightOp weight = stack.panels.front();
-    EmbeddingLoss loss = lossOfEmbedding(
-        *fisher, head, head ? &fisher->outputs[weight.getSymName()] : nullptr);
-    file.embeddingMoment = loss.statistics.moment;
-    return measure(stack, loss.statistics, loss.rowWeights);
-  };
+  LossMeasurement measurement(reader, *ofLosses);
+  if (llvm::Error error = measurement.readKept(*stacks))
+    return error;
   for (const Stack &stack : *stacks)
     if (stack.readers.empty())
-      if (llvm::Error error = measureEmbedding(stack, nullptr))
+      if (llvm::Error error =
+              measurement.measureEmbedding(stack, *fisher, nullptr))
         return error;
   LayerwiseCalibration calibration(**reference, std::move(texts->texts));
   llvm::Error error = calibration.run(
@@ -112,7 +213,7 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
           if (!llvm::is_contained(stack.readers, input.linears.front()))
             continue;
           if (stack.isEmbedding)
-            return measureEmbedding(stack, &moment);
+            return measurement.measureEmbedding(stack, *fisher, &moment);
           std::vector<float> rowWeights;
           for (model::WeightOp panel : stack.panels) {
             auto weights = rowWeightsOf(panel, *fisher, **moments);
@@ -121,14 +222,16 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
             rowWeights.insert(rowWeights.end(), weights->begin(),
                               weights->end());
           }
-          return measure(stack, InputStatistics{moment.values, {}, {}}, rowWeights);
+          return measurement.measure(
+              stack, InputStatistics{moment.values, {}, {}}, rowWeights);
         }
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
-      });
+      },
+      *ofLosses);
   if (error)
     return error;
   if (llvm::Error error = (*moments)->finish())
     return error;
-  return file.write(losses);
+  return measurement.write(*stacks, losses);
 }

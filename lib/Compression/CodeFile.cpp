@@ -2,16 +2,29 @@
 
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Support/WriteFile.h"
+#include "llvm/Support/FileSystem.h"
 #include <cstring>
 
 using namespace picollm;
 
 llvm::Expected<std::unique_ptr<CodeFileWriter>>
 CodeFileWriter::create(llvm::StringRef path) {
-  std::error_code error;
+  return reopen(path, 0);
+}
+
+llvm::Expected<std::unique_ptr<CodeFileWriter>>
+CodeFileWriter::reopen(llvm::StringRef path, int64_t bytes) {
   auto writer = std::make_unique<CodeFileWriter>();
   writer->path = path.str();
-  writer->os = std::make_unique<llvm::raw_fd_ostream>(path, error);
+  int descriptor = -1;
+  std::error_code error = llvm::sys::fs::openFileForReadWrite(
+      path, descriptor, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::OF_None);
+  if (!error) {
+    writer->os = std::make_unique<llvm::raw_fd_ostream>(descriptor,
+                                                        /*shouldClose=*/true);
+    error = llvm::sys::fs::resize_file(descriptor, bytes);
+    writer->os->seek(bytes);
+  }
   if (error)
     return llvm::createStringError(error, "%s: cannot be written: %s",
                                    path.str().c_str(), error.message().c_str());

@@ -1,6 +1,7 @@
 //===- Quantize.cpp - float weights to codes at the planned widths --------===//
 
 #include "picollm/Quantization/Quantize.h"
+#include "CheckpointKey.h"
 #include "StackWeights.h"
 #include "mlir/IR/Builders.h"
 #include "picollm/Calibration/LayerwiseCalibration.h"
@@ -11,7 +12,10 @@
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/LineIterator.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 namespace picollm {
 #define GEN_PASS_DEF_QUANTIZE
@@ -26,15 +30,22 @@ namespace {
 /// Damping of the published benchmark of GPTQ, as a share of mean diag(H).
 constexpr double publishedDamping = 0.1;
 
+/// Of a checkpoint: offset, bytes and name of each stack in the file of codes.
+constexpr char writtenFile[] = "written";
+
 /// Quantises the stacks of one module one by one into a file of codes.
 class ModuleQuantizer {
 public:
   ModuleQuantizer(ModuleOp module, std::vector<Stack> stacks,
-                  CodeFileWriter &writer)
-      : module(module), stacks(std::move(stacks)), writer(writer) {}
+                  llvm::StringRef codes, Checkpoint checkpoint)
+      : module(module), stacks(std::move(stacks)), codes(codes),
+        checkpoint(std::move(checkpoint)) {}
 
+  /// The codes that are there and the place behind them.
+  llvm::Error open();
   llvm::Error quantizeAll(llvm::StringRef tokens);
-  llvm::Error setReferences(llvm::StringRef file);
+  /// Ends the file and makes the module refer to it.
+  llvm::Error finish();
 
 private:
   llvm::Error quantize(const Stack &stack, const InputStatistics &statistics,
@@ -45,6 +56,11 @@ private:
                                        const MatrixLayout &layout,
                                        LayerwiseCalibration *calibration);
   llvm::Error store(const Stack &stack, const QuantizedMatrix &matrix);
+  bool isWritten(const Stack &stack) const {
+    return written.contains(stack.name);
+  }
+  llvm::Error readWritten();
+  llvm::Error replaceByWritten(const Stack &stack, ReferenceModel &model);
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
   llvm::Error quantizeToHalf();
@@ -59,11 +75,16 @@ private:
 
   ModuleOp module;
   std::vector<Stack> stacks;
-  CodeFileWriter &writer;
+  std::string codes; ///< file
+  Checkpoint checkpoint;
+  std::unique_ptr<CodeFileWriter> writer;
   WeightReader reader;
   LossFile losses;
-  std::unique_ptr<MomentFile> moments;                  ///< of outputs
-  llvm::StringMap<std::pair<int64_t, int64_t>> written; ///< offset and bytes
+  std::unique_ptr<MomentFile> moments; ///< of outputs
+  struct Place {
+    int64_t offset = 0, bytes = 0;
+  };
+  llvm::StringMap<Place> written; ///< stacks in the file
 };
 
 struct Quantize : picollm::impl::QuantizeBase<Quantize> {
@@ -80,15 +101,16 @@ struct Quantize : picollm::impl::QuantizeBase<Quantize> {
     auto stacks = findStacks(module);
     if (!stacks)
       return stacks.takeError();
-    auto writer = CodeFileWriter::create(codes);
-    if (!writer)
-      return writer.takeError();
-    ModuleQuantizer quantizer(module, std::move(*stacks), **writer);
+    auto kept = openCheckpoint(checkpoint, module, tokens, codes);
+    if (!kept)
+      return kept.takeError();
+    ModuleQuantizer quantizer(module, std::move(*stacks), codes,
+                              std::move(*kept));
+    if (llvm::Error error = quantizer.open())
+      return error;
     if (llvm::Error error = quantizer.quantizeAll(tokens))
       return error;
-    if (llvm::Error error = (*writer)->finish())
-      return error;
-    return quantizer.setReferences(codes);
+    return quantizer.finish();
   }
 };
 
@@ -119,11 +141,67 @@ bool ModuleQuantizer::hasGroups() const {
 
 llvm::Error ModuleQuantizer::store(const Stack &stack,
                                    const QuantizedMatrix &matrix) {
-  auto offset = writer.append(matrix);
+  auto offset = writer->append(matrix);
   if (!offset)
     return offset.takeError();
-  written[stack.name] = {*offset, writer.bytes() - *offset};
+  written[stack.name] = {*offset, writer->bytes() - *offset};
+  if (!checkpoint.isKept())
+    return llvm::Error::success();
+  if (llvm::Error error = writer->finish())
+    return error;
+  return writeFile(checkpoint.file(writtenFile), [&](llvm::raw_ostream &os) {
+    for (const auto &entry : written)
+      os << entry.second.offset << ' ' << entry.second.bytes << ' '
+         << entry.first() << '\n';
+    return llvm::Error::success();
+  });
+}
+
+/// Which stacks the file of codes holds.
+llvm::Error ModuleQuantizer::readWritten() {
+  const std::string path = checkpoint.file(writtenFile);
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!checkpoint.isKept() || !buffer)
+    return llvm::Error::success();
+  for (llvm::line_iterator line(**buffer); !line.is_at_end(); ++line) {
+    llvm::StringRef rest = *line;
+    Place place;
+    if (rest.consumeInteger(10, place.offset) || !rest.consume_front(" ") ||
+        rest.consumeInteger(10, place.bytes) || !rest.consume_front(" "))
+      return llvm::createStringError(path +
+                                     ": is not what quantisation writes");
+    written[rest] = place;
+  }
   return llvm::Error::success();
+}
+
+llvm::Error ModuleQuantizer::open() {
+  if (llvm::Error error = readWritten())
+    return error;
+  int64_t bytes = 0;
+  for (const auto &entry : written)
+    bytes = std::max(bytes, entry.second.offset + entry.second.bytes);
+  auto opened = CodeFileWriter::reopen(codes, bytes);
+  if (!opened)
+    return opened.takeError();
+  writer = std::move(*opened);
+  return llvm::Error::success();
+}
+
+/// The model goes on with what an earlier process wrote of a stack.
+llvm::Error ModuleQuantizer::replaceByWritten(const Stack &stack,
+                                              ReferenceModel &model) {
+  auto file = llvm::MemoryBuffer::getFile(codes, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return llvm::createStringError(
+        codes + ": cannot be read: " + file.getError().message());
+  auto matrix = readCodes((*file)->getBuffer(), written[stack.name].offset,
+                          layoutOf(matrixOf(stack)));
+  if (!matrix)
+    return llvm::createStringError(codes + ": " +
+                                   llvm::toString(matrix.takeError()));
+  return replaceWeights(stack, *matrix, model);
 }
 
 llvm::Error ModuleQuantizer::quantizeToHalf() {
@@ -195,6 +273,8 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
                                       const InputStatistics &statistics,
                                       ReferenceModel &model,
                                       LayerwiseCalibration *calibration) {
+  if (isWritten(stack))
+    return replaceByWritten(stack, model);
   const LossTable *table = losses.find(stack.name);
   if (!table)
     return llvm::createStringError("the file of losses has no order of '" +
@@ -231,6 +311,8 @@ static InputStatistics takeStatistics(LayerwiseCalibration &calibration) {
 llvm::Error ModuleQuantizer::quantizeGroups(const Stack &stack,
                                             const InputStatistics &statistics,
                                             ReferenceModel *model) {
+  if (isWritten(stack))
+    return model ? replaceByWritten(stack, *model) : llvm::Error::success();
   QuantizationOptions options;
   options.damping = publishedDamping;
   auto quantized = picollm::quantizeGroups(weightsOf(stack, reader), statistics,
@@ -284,7 +366,8 @@ llvm::Error ModuleQuantizer::quantizeAllToGroups(llvm::StringRef tokens) {
           return llvm::Error::success();
         return quantizeGroups(*stack, InputStatistics{moment.values, {}, {}},
                               model->get());
-      });
+      },
+      checkpoint);
 }
 
 llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
@@ -335,15 +418,18 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
                                   &calibration);
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
-      });
+      },
+      checkpoint);
 }
 
-llvm::Error ModuleQuantizer::setReferences(llvm::StringRef file) {
+llvm::Error ModuleQuantizer::finish() {
+  if (llvm::Error error = writer->finish())
+    return error;
   for (const Stack &stack : stacks) {
-    auto [offset, bytes] = written[stack.name];
+    const Place place = written[stack.name];
     layout::MatrixOp matrix = matrixOf(stack);
-    matrix.setRefAttr(model::WeightRefAttr::get(module.getContext(), file,
-                                                offset, bytes, "codes", ""));
+    matrix.setRefAttr(model::WeightRefAttr::get(
+        module.getContext(), codes, place.offset, place.bytes, "codes", ""));
     matrix.removeOrderAttr();
   }
   return llvm::Error::success();

@@ -1,10 +1,13 @@
 //===- Tune.cpp - scales and norms by the gradient of the model's error ---===//
 
+#include "CheckpointKey.h"
 #include "TunedModel.h"
 #include "picollm/Calibration/Distillation.h"
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/SizedVector.h"
+#include "picollm/Support/WriteFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 #include <chrono>
@@ -22,18 +25,24 @@ namespace {
 /// Brings a quantised model nearer to the float one.
 class DistilledModel : public TunedModel {
 public:
-  explicit DistilledModel(Distillation &distillation)
-      : distillation(distillation) {}
+  DistilledModel(Distillation &distillation, Checkpoint checkpoint)
+      : distillation(distillation), checkpoint(std::move(checkpoint)) {}
 
+  /// `steps` 0: as many as `minutes` allow by the time of the first.
   llvm::Error tune(double minutes, int64_t steps, double rate);
 
 private:
+  std::string stateFile(int64_t step) const;
+  llvm::Error keep(int64_t step, int64_t steps);
+  llvm::Error readKept(int64_t &steps);
   llvm::Error differentiateLoss(size_t text, int64_t firstRow,
                                 Matrix &logits) override {
     return distillation.differentiate(text, firstRow, logits);
   }
 
   Distillation &distillation;
+  Checkpoint checkpoint;
+  std::vector<double> divergences; ///< a step each
 };
 
 struct Tune : picollm::impl::TuneBase<Tune> {
@@ -61,13 +70,56 @@ static std::string describeMean(llvm::ArrayRef<double> divergences) {
   return text;
 }
 
-/// `steps` 0: as many as `minutes` allow by the time of the first.
+/// Two of them are there at a time, as the process may be killed before the
+/// last step is known to be done.
+std::string DistilledModel::stateFile(int64_t step) const {
+  return checkpoint.file("state-" + llvm::Twine(step % 2));
+}
+
+llvm::Error DistilledModel::keep(int64_t step, int64_t steps) {
+  if (!checkpoint.isKept())
+    return llvm::Error::success();
+  auto write = [&](llvm::raw_ostream &os) {
+    writeSized(os,
+               std::vector<int64_t>{steps, int64_t(distillation.position())});
+    writeSized(os, divergences);
+    writeState(os);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = writeFile(stateFile(step), write))
+    return error;
+  return checkpoint.setSteps(step);
+}
+
+/// Goes on behind the last step of an earlier process.
+llvm::Error DistilledModel::readKept(int64_t &steps) {
+  const std::string path = stateFile(checkpoint.steps());
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return llvm::createStringError(
+        path + ": cannot be read: " + buffer.getError().message());
+  llvm::StringRef bytes = (*buffer)->getBuffer();
+  std::vector<int64_t> counts;
+  if (!readSized(bytes, counts) || counts.size() != 2 ||
+      !readSized(bytes, divergences) || !readState(bytes) || !bytes.empty())
+    return llvm::createStringError(path + ": is not what tuning writes");
+  steps = counts[0];
+  return distillation.skipTo(counts[1]);
+}
+
 llvm::Error DistilledModel::tune(double minutes, int64_t steps, double rate) {
   using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
+  const int64_t before = checkpoint.steps();
   std::unique_ptr<Progress> progress;
-  std::vector<double> divergences; ///< a step each
-  for (int64_t step = 1; step == 1 || step <= steps; ++step) {
+  if (before > 0) {
+    if (llvm::Error error = readKept(steps))
+      return error;
+    if (before < steps)
+      progress = std::make_unique<Progress>("tune", steps, "steps", before);
+  }
+  for (int64_t step = before + 1; step == 1 || step <= steps; ++step) {
+    const Clock::time_point start = Clock::now();
     auto texts = distillation.nextTexts();
     if (!texts)
       return texts.takeError();
@@ -90,6 +142,8 @@ llvm::Error DistilledModel::tune(double minutes, int64_t steps, double rate) {
     const double done = double(step - 1) / double(steps);
     descend(step, rate * 0.5 * (1 + std::cos(llvm::numbers::pi * done)));
     divergences.push_back(distillation.divergence());
+    if (llvm::Error error = keep(step, steps))
+      return error;
     progress->update(step, describeMean(divergences));
   }
   return llvm::Error::success();
@@ -109,7 +163,14 @@ llvm::Error Tune::tune(mlir::ModuleOp module) {
   auto distillation = Distillation::create(**teacher, *texts);
   if (!distillation)
     return distillation.takeError();
-  DistilledModel model(**distillation);
+  // Before the module is changed.
+  std::string wanted;
+  llvm::raw_string_ostream(wanted)
+      << codes << ' ' << minutes << ' ' << steps << ' ' << rate;
+  auto kept = openCheckpoint(checkpoint, module, tokens, wanted);
+  if (!kept)
+    return kept.takeError();
+  DistilledModel model(**distillation, std::move(*kept));
   if (llvm::Error error = model.open(module, **student))
     return error;
   if (llvm::Error error = model.tune(minutes, steps, rate))

@@ -32,6 +32,11 @@ struct TunedFactors {
     }
   }
 
+  /// Calls `call` with each vector that the next step goes on from.
+  template <typename Call> bool forState(Call call) {
+    return call(logarithms) && call(mean) && call(square);
+  }
+
   std::vector<float> logarithms; ///< p
   std::vector<double> gradient;  ///< dL/dp, summed up by its user
 

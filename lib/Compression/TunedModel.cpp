@@ -5,6 +5,7 @@
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include "picollm/Support/SizedVector.h"
 
 using namespace mlir;
 using namespace picollm;
@@ -191,6 +192,31 @@ void TunedModel::descend(int64_t step, double rate) {
   }
   for (auto &[name, norm] : norms)
     norm.factors.descend(step, rate);
+}
+
+template <typename Call> bool TunedModel::forState(Call call) {
+  return llvm::all_of(matrices,
+                      [&](TunedMatrix &matrix) {
+                        return matrix.rows.forState(call) &&
+                               matrix.columns.forState(call);
+                      }) &&
+         llvm::all_of(norms, [&](auto &entry) {
+           return entry.second.factors.forState(call);
+         });
+}
+
+void TunedModel::writeState(llvm::raw_ostream &os) {
+  forState([&](const std::vector<float> &values) {
+    writeSized(os, values);
+    return true;
+  });
+}
+
+bool TunedModel::readState(llvm::StringRef &bytes) {
+  return forState([&](std::vector<float> &values) {
+    const size_t count = values.size();
+    return readSized(bytes, values) && values.size() == count;
+  });
 }
 
 static uint16_t times(uint16_t half, float factor) {

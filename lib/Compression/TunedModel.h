@@ -45,6 +45,10 @@ public:
   /// One step of all factors along what run() has summed up.
   void descend(int64_t step, double rate);
 
+  /// What the next step goes on from; reading is false for other bytes.
+  void writeState(llvm::raw_ostream &os);
+  bool readState(llvm::StringRef &bytes);
+
   /// Writes the same codes with the scales as they are now, norms behind them,
   /// and makes the module refer to the new file.
   llvm::Error write(llvm::StringRef path);
@@ -59,6 +63,7 @@ private:
     int64_t first = 0, count = 0;
   };
 
+  template <typename Call> bool forState(Call call);
   llvm::Error openMatrices();
   llvm::Error openNorms();
   llvm::Expected<QuantizedMatrix> codesOf(const TunedMatrix &matrix) const;

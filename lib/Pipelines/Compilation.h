@@ -23,6 +23,7 @@ class Compilation {
 public:
   explicit Compilation(const CompileOptions &options);
   llvm::Error run();
+  llvm::Error explain(llvm::Error error) const;
 
 private:
   // Compile.cpp

@@ -153,8 +153,19 @@ llvm::Error Compilation::run() {
   return llvm::Error::success();
 }
 
+/// `error` of run(), and where the work that was done before it lies.
+llvm::Error Compilation::explain(llvm::Error error) const {
+  if (!error || !output || !output->isWorthKeeping())
+    return error;
+  return llvm::createStringError(
+      llvm::toString(std::move(error)) + "; what was done stays in " +
+      output->temporaryFolder() + ", and the next compilation of " +
+      options.output + " goes on from there");
+}
+
 llvm::Error picollm::compileModel(const CompileOptions &options) {
-  return Compilation(options).run();
+  Compilation compilation(options);
+  return compilation.explain(compilation.run());
 }
 
 /// The allocation of a folder or of a .picollm file.

@@ -73,10 +73,34 @@ static llvm::Error checkReplaceable(StringRef given, StringRef absolute,
   return llvm::Error::success();
 }
 
-/// What processes that were killed left of this output: temporaries that no
-/// process holds, and the earlier output if the process ended while that was
-/// out of its place.
-static void cleanUpAfterOthers(StringRef output) {
+static std::string inFolder(StringRef folder, const llvm::Twine &a,
+                            const llvm::Twine &b = "") {
+  llvm::SmallString<128> result(folder);
+  path::append(result, a, b);
+  return result.str().str();
+}
+
+static std::string checkpointIn(StringRef temporary) {
+  return inFolder(temporary, scratchName, "checkpoint");
+}
+
+/// Removes all but the scratch folder.
+static void keepScratch(StringRef temporary) {
+  std::error_code error;
+  for (fs::directory_iterator entry(temporary, error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (path::filename(entry->path()) == scratchName)
+      continue;
+    if (fs::remove(entry->path()))
+      fs::remove_directories(entry->path());
+  }
+}
+
+/// Looks through what processes that have ended left of this output: returns
+/// one with a checkpoint, puts the earlier output back if the process ended
+/// while that was out of its place, and removes the rest.
+std::optional<Output::Temporary> Output::adopt(StringRef output) {
+  std::optional<Temporary> adopted;
   std::error_code error;
   StringRef name = path::filename(output);
   for (fs::directory_iterator entry(path::parent_path(output), error), end;
@@ -88,11 +112,38 @@ static void cleanUpAfterOthers(StringRef output) {
     if (!isOld && !rest.starts_with(partialSuffix))
       continue;
     std::optional<FolderLock> lock = FolderLock::tryLock(entry->path());
-    if (!lock)
+    if (!lock || !lock->isStill(entry->path()))
       continue;
+    if (!isOld && !adopted && fs::exists(checkpointIn(entry->path()))) {
+      keepScratch(entry->path());
+      adopted.emplace(Temporary{entry->path(), std::move(*lock), true});
+      continue;
+    }
     if (!isOld || fs::exists(output) || fs::rename(entry->path(), output))
       fs::remove_directories(entry->path());
   }
+  return adopted;
+}
+
+llvm::Expected<Output::Temporary> Output::makeTemporary(StringRef output) {
+  // Another process that cleans up may take the folder before it is locked.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    llvm::SmallString<128> temporary;
+    fs::createUniquePath(output + partialSuffix + "%%%%%%%%", temporary,
+                         /*MakeAbsolute=*/false);
+    if (std::error_code error =
+            fs::create_directory(temporary, false, folderPermissions))
+      return cannot("made", output, error);
+    std::optional<FolderLock> lock = FolderLock::tryLock(temporary);
+    if (!lock || !lock->isStill(temporary))
+      continue;
+    if (std::error_code error = fs::create_directory(
+            inFolder(temporary, scratchName), true, folderPermissions))
+      return cannot("made", output, error);
+    return Temporary{temporary.str().str(), std::move(*lock)};
+  }
+  return llvm::createStringError(output + ": cannot be written: other "
+                                          "processes remove its parts");
 }
 
 llvm::Expected<std::unique_ptr<Output>> Output::create(StringRef output,
@@ -102,52 +153,49 @@ llvm::Expected<std::unique_ptr<Output>> Output::create(StringRef output,
   llvm::SmallString<128> absolute(output);
   fs::make_absolute(absolute);
   path::remove_dots(absolute, /*remove_dot_dot=*/true);
-  cleanUpAfterOthers(absolute);
+  std::optional<Temporary> temporary = adopt(absolute);
   if (llvm::Error error = checkReplaceable(output, absolute, kind))
     return std::move(error);
   StringRef parent = path::parent_path(absolute);
   if (std::error_code error =
           fs::create_directories(parent, true, folderPermissions))
     return cannot("made", parent, error);
-  // Another process that cleans up may take the folder before it is locked.
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    llvm::SmallString<128> temporary;
-    fs::createUniquePath(absolute + partialSuffix + "%%%%%%%%", temporary,
-                         /*MakeAbsolute=*/false);
-    if (std::error_code error =
-            fs::create_directory(temporary, false, folderPermissions))
-      return cannot("made", output, error);
-    std::optional<FolderLock> lock = FolderLock::tryLock(temporary);
-    if (!lock || !lock->isStill(temporary))
-      continue;
-    std::unique_ptr<Output> result(new Output(
-        absolute.str().str(), kind, temporary.str().str(), std::move(*lock)));
-    llvm::SmallString<128> scratch(temporary);
-    path::append(scratch, scratchName);
-    if (std::error_code error =
-            fs::create_directory(scratch, true, folderPermissions))
-      return cannot("made", output, error);
-    return result;
+  if (!temporary) {
+    llvm::Expected<Temporary> made = makeTemporary(absolute);
+    if (!made)
+      return made.takeError();
+    temporary.emplace(std::move(*made));
   }
-  return llvm::createStringError(output + ": cannot be written: other "
-                                          "processes remove its parts");
+  return std::unique_ptr<Output>(
+      new Output(absolute.str().str(), kind, std::move(*temporary)));
 }
+
+Output::Output(std::string path, Kind kind, Temporary temporary)
+    : path(std::move(path)), kind(kind), temporary(std::move(temporary.path)),
+      lock(std::move(temporary.lock)), isAdopted(temporary.isAdopted),
+      begin(std::chrono::steady_clock::now()),
+      removal(this->temporary, [this] { return isWorthKeeping(); }) {}
 
 Output::~Output() {
   // Where it was renamed the name is free, or that of the earlier output.
-  fs::remove_directories(temporary);
+  if (!isWorthKeeping())
+    fs::remove_directories(temporary);
 }
 
 std::string Output::file(const llvm::Twine &name) const {
-  llvm::SmallString<128> result(temporary);
-  path::append(result, name);
-  return result.str().str();
+  return inFolder(temporary, name);
 }
 
 std::string Output::scratchFile(const llvm::Twine &name) const {
-  llvm::SmallString<128> result(temporary);
-  path::append(result, scratchName, name);
-  return result.str().str();
+  return inFolder(temporary, scratchName, name);
+}
+
+std::string Output::checkpointFolder() const { return checkpointIn(temporary); }
+
+bool Output::isWorthKeeping() const {
+  return fs::exists(checkpointFolder()) &&
+         (isAdopted ||
+          std::chrono::steady_clock::now() - begin > std::chrono::minutes(1));
 }
 
 std::string Output::singleFile() const { return file(path::filename(path)); }

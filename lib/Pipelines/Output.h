@@ -7,16 +7,19 @@
 #include "picollm/Support/Signals.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace picollm {
 
 /// What a compilation makes: a folder, or one file. Everything is made in a
 /// temporary folder <path>.partial-<random> beside it, which takes its place at
-/// the end, or whose one file does. Without `commit` the temporary is removed
-/// and what was there before stays. A process that is killed leaves the
-/// temporary behind; the next one that writes to the same path removes it.
+/// the end, or whose one file does. Without `commit` what was there before
+/// stays, and the temporary is removed, on an interrupt too, unless it is worth
+/// keeping; a process that is killed leaves it behind. The next one that writes
+/// to the same path goes on in one with a checkpoint and removes others.
 class Output {
 public:
   enum class Kind { Folder, File };
@@ -33,6 +36,13 @@ public:
   /// A place for files that are no part of the output; removed by commit.
   std::string scratchFile(const llvm::Twine &name) const;
 
+  /// The scratch folder for what the next process can go on from.
+  std::string checkpointFolder() const;
+  /// Whether it holds more than a minute's work, or an earlier process's.
+  bool isWorthKeeping() const;
+  /// Where the temporary is.
+  llvm::StringRef temporaryFolder() const { return temporary; }
+
   /// Where the file of a file output is to be written before commit.
   std::string singleFile() const;
 
@@ -42,9 +52,15 @@ public:
   llvm::Error commit();
 
 private:
-  Output(std::string path, Kind kind, std::string temporary, FolderLock lock)
-      : path(std::move(path)), kind(kind), temporary(std::move(temporary)),
-        lock(std::move(lock)), removal(this->temporary) {}
+  /// A folder that this process has locked.
+  struct Temporary {
+    std::string path;
+    FolderLock lock;
+    bool isAdopted = false;
+  };
+  Output(std::string path, Kind kind, Temporary temporary);
+  static std::optional<Temporary> adopt(llvm::StringRef output);
+  static llvm::Expected<Temporary> makeTemporary(llvm::StringRef output);
   llvm::Error commitFile();
   llvm::Error commitFolder();
 
@@ -52,6 +68,8 @@ private:
   Kind kind;
   std::string temporary;
   FolderLock lock; ///< tells other processes that the temporary is in use
+  bool isAdopted;
+  std::chrono::steady_clock::time_point begin;
   RemovedOnInterrupt removal;
 };
 

@@ -27,11 +27,22 @@ void Compilation::preparePasses() {
     llvm::sys::path::append(path, name);
     return path.str().str();
   };
+  auto checkpoint = [&](const char *name) {
+    llvm::SmallString<128> path(output->checkpointFolder());
+    llvm::sys::path::append(path, name);
+    return path.str().str();
+  };
   std::string tokens = file("calibration.tokens");
   std::string losses = file("losses.json");
   passOptions.calibrate.tokens = tokens;
-  if (isCalibrated())
+  if (isCalibrated()) {
     passOptions.quantize.tokens = tokens;
+    if (!options.estimate) {
+      passOptions.calibrate.checkpoint = checkpoint("calibrate");
+      passOptions.quantize.checkpoint = checkpoint("quantize");
+      passOptions.tune.checkpoint = checkpoint("tune");
+    }
+  }
   passOptions.tune.tokens = file("tuning.tokens");
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
   if (isAllocated())

@@ -26,12 +26,13 @@ std::string picollm::clockTime(double seconds) {
   return text;
 }
 
-Progress::Progress(std::string stage, int64_t total, std::string unit)
+Progress::Progress(std::string stage, int64_t total, std::string unit,
+                   int64_t before)
     : stage(std::move(stage)), unit(std::move(unit)), total(total),
-      start(Clock::now()), drawn(start) {}
+      before(before), done(before), start(Clock::now()), drawn(start) {}
 
 Progress::~Progress() {
-  if (seconds(start, Clock::now()) >= 2)
+  if (before > 0 || seconds(start, Clock::now()) >= 2)
     draw(/*last=*/true);
 }
 
@@ -60,11 +61,13 @@ void Progress::draw(bool last) {
      << unit;
   if (!note.empty())
     os << ", " << note;
+  if (last && before > 0)
+    os << ", " << before << " of them before";
   if (last)
     os << "  " << clockTime(elapsed) << '\n';
-  else if (done > 0 && total > 0)
+  else if (done > before && total > 0)
     os << "  " << 100 * done / total << " %  "
-       << clockTime(elapsed / done * (total - done)) << " left";
+       << clockTime(elapsed / (done - before) * (total - done)) << " left";
   os.flush();
   shown = true;
 }

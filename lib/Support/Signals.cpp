@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <thread>
 #include <vector>
@@ -21,9 +22,14 @@
 using namespace picollm;
 
 namespace {
+struct Removal {
+  std::string folder;
+  std::function<bool()> isKept;
+};
+
 struct Removals {
   std::mutex mutex;
-  std::vector<std::string> folders;
+  std::vector<Removal> all;
 };
 } // namespace
 
@@ -33,15 +39,18 @@ static Removals &removals() {
   return *all;
 }
 
-RemovedOnInterrupt::RemovedOnInterrupt(std::string folder)
+RemovedOnInterrupt::RemovedOnInterrupt(std::string folder,
+                                       std::function<bool()> isKept)
     : folder(std::move(folder)) {
   std::lock_guard<std::mutex> lock(removals().mutex);
-  removals().folders.push_back(this->folder);
+  removals().all.push_back({this->folder, std::move(isKept)});
 }
 
 RemovedOnInterrupt::~RemovedOnInterrupt() {
   std::lock_guard<std::mutex> lock(removals().mutex);
-  llvm::erase(removals().folders, folder);
+  llvm::erase_if(removals().all, [&](const Removal &removal) {
+    return removal.folder == folder;
+  });
 }
 
 std::unique_lock<std::mutex> picollm::holdInterrupts() {
@@ -84,10 +93,17 @@ static void watch() {
   // Kept: what waits for it must not go on with half of its files gone.
   removals().mutex.lock();
   llvm::sys::RunInterruptHandlers();
-  for (const std::string &folder : removals().folders)
+  for (const Removal &removal : removals().all) {
+    if (removal.isKept()) {
+      llvm::errs() << "\ninterrupted: the same command goes on from here; to "
+                      "drop what is done, remove "
+                   << removal.folder << '\n';
+      continue;
+    }
     // Other threads may still be making files.
-    for (int i = 0; i < 100 && llvm::sys::fs::exists(folder); ++i)
-      llvm::sys::fs::remove_directories(folder);
+    for (int i = 0; i < 100 && llvm::sys::fs::exists(removal.folder); ++i)
+      llvm::sys::fs::remove_directories(removal.folder);
+  }
   std::signal(number, SIG_DFL);
   kill(getpid(), number);
 }

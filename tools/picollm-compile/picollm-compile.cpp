@@ -173,6 +173,9 @@ Examples:
   picollm-compile SmolLM2.gguf --bits=3 -o smol.picollm     compress once, then
   picollm-compile smol.picollm -target=aarch64 -o smol-arm  compile in seconds
   picollm-run smol "The capital of France is"
+
+A compression that was killed goes on where it stopped when the same command is
+given again.
 )");
 
 /// Options that the stages up to pack read.

@@ -62,8 +62,10 @@ public:
   llvm::Expected<std::unique_ptr<Spill>>
   runToHead(const TokenSequences &texts, BackpropagationVisitor &visitor);
 
-  /// Forwards and backwards.
-  llvm::Error run(const TokenSequences &texts, BackpropagationVisitor &visitor);
+  /// Forwards and backwards. Parts that were left before `checkpoint` was kept
+  /// are not entered again.
+  llvm::Error run(const TokenSequences &texts, BackpropagationVisitor &visitor,
+                  Checkpoint checkpoint = {});
 
 private:
   /// Ops [first, end), which read one activation of what comes before them.
@@ -78,8 +80,10 @@ private:
     return model->operations().slice(part.first, part.end - part.first);
   }
   std::string describeInput(const Part &part) const;
+  llvm::Error openInputs(size_t parts, const Checkpoint &checkpoint);
   llvm::Error forwardTo(size_t part, const TokenSequences &texts,
-                        BackpropagationVisitor &visitor);
+                        BackpropagationVisitor &visitor,
+                        const std::string &file);
   llvm::Error backward(size_t part, const TokenSequences &texts, Spill *from,
                        Spill *to, BackpropagationVisitor &visitor);
   llvm::Error backwardFromLogits(size_t text, const Matrix &input,

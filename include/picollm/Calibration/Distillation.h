@@ -29,6 +29,11 @@ public:
   /// what its head reads lies on disk from then on.
   llvm::Expected<TokenSequences> nextTexts();
 
+  /// How many texts went before those that nextTexts() returns next.
+  size_t position() const { return next; }
+  /// Goes on there.
+  llvm::Error skipTo(size_t position);
+
   /// In place: from the student's logits of tokens firstRow, firstRow + 1 .. of
   /// a text of the current step to the gradient of the mean divergence per
   /// prediction that counts in the texts of that step.
@@ -47,7 +52,7 @@ private:
   ReferenceModel &teacher;
   Backpropagation pass;
   CalibrationSet set; ///< all of it counts
-  /// What the teacher's head reads, by batch.
+  /// What the teacher's head reads, by batch; null where it was not asked for.
   std::vector<std::unique_ptr<Spill>> heads;
   size_t next = 0;            ///< text
   size_t first = 0;           ///< text of the current step

@@ -33,10 +33,11 @@ struct FisherInformation {
 /// weights of that part. Texts of which nothing counts are left out; it fails
 /// where none is left. `seed` decides the drawn tokens. Equal for every
 /// number of threads. `moments`, if any, gets E[g g^T] with g = dL/dy of every
-/// linear op, by weight.
+/// linear op, by weight; with a checkpoint it may have some of them already.
 llvm::Expected<FisherInformation>
 collectFisherInformation(ReferenceModel &model, const CalibrationSet &set,
-                         MomentFile *moments = nullptr, uint64_t seed = 1);
+                         MomentFile *moments = nullptr,
+                         Checkpoint checkpoint = {}, uint64_t seed = 1);
 
 } // namespace picollm
 

@@ -6,6 +6,7 @@
 #include "picollm/Calibration/CalibrationSet.h"
 #include "picollm/Calibration/SecondMoment.h"
 #include "picollm/Reference/ReferenceModel.h"
+#include "picollm/Support/Checkpoint.h"
 
 namespace picollm {
 
@@ -57,13 +58,21 @@ public:
   /// In the order of the visits.
   llvm::ArrayRef<LinearInput> inputs() const { return linearInputs; }
 
-  /// One pass. `stage` is the word that progress lines begin with.
-  llvm::Error run(llvm::StringRef stage, MomentVisitor visit);
+  /// One pass. `stage` is the word that progress lines begin with. Inputs that
+  /// were visited before `checkpoint` was kept are not visited again; weights
+  /// that were replaced then are only missed where an op behind the next input
+  /// reads them.
+  llvm::Error run(llvm::StringRef stage, MomentVisitor visit,
+                  Checkpoint checkpoint = {});
 
 private:
   llvm::Expected<std::unique_ptr<Spill>> begin(ReferenceModel &of);
   llvm::Expected<std::unique_ptr<Spill>> advance(ReferenceModel &of,
-                                                 size_t stage, Spill &from);
+                                                 size_t stage, Spill &from,
+                                                 const std::string &path);
+  llvm::Expected<std::unique_ptr<Spill>>
+  openOrBegin(ReferenceModel &of, const Checkpoint &checkpoint,
+              const std::string &path);
   llvm::Error runText(ReferenceModel &of, llvm::ArrayRef<int32_t> text,
                       int64_t first, int64_t last, Evaluation &evaluation);
   llvm::Error readInput(size_t stage, size_t text, Spill &from,

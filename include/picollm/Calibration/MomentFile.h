@@ -19,6 +19,10 @@ public:
   /// An empty file to append to.
   static llvm::Expected<std::unique_ptr<MomentFile>>
   create(llvm::StringRef path);
+  /// The same with the moments that a process which was killed left there, but
+  /// for one that is not whole.
+  static llvm::Expected<std::unique_ptr<MomentFile>>
+  reopen(llvm::StringRef path);
   /// A file that `append` wrote.
   static llvm::Expected<std::unique_ptr<MomentFile>> open(llvm::StringRef path);
   ~MomentFile();
@@ -36,7 +40,8 @@ private:
     int64_t offset = 0, columns = 0;
   };
   MomentFile(std::FILE *file, llvm::StringRef path) : file(file), path(path) {}
-  llvm::Error readIndex();
+  int64_t size() const;
+  llvm::Expected<int64_t> readIndex();
   llvm::Error failure(llvm::StringRef what) const;
 
   std::FILE *file;

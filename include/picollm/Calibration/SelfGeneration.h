@@ -29,9 +29,8 @@ llvm::Expected<TokenSequences>
 selfGenerateTextsCached(ReferenceModel &model, llvm::StringRef modelFile,
                         const SelfGenerationOptions &options);
 
-/// SHA-256 in hexadecimal of the file's size and of 64 KiB at each of 65 evenly
-/// spaced places of it: enough to tell models apart, quick for any size. Of a
-/// folder, the same over its JSON and safetensors files.
+/// SHA-256 in hexadecimal of the file's sample (addSample), or of a folder's
+/// JSON and safetensors files'.
 llvm::Expected<std::string> modelFileIdentity(llvm::StringRef path);
 
 } // namespace picollm

@@ -17,6 +17,9 @@ class CodeFileWriter {
 public:
   static llvm::Expected<std::unique_ptr<CodeFileWriter>>
   create(llvm::StringRef path);
+  /// Goes on behind the first `bytes` bytes of a file; what follows is cut off.
+  static llvm::Expected<std::unique_ptr<CodeFileWriter>>
+  reopen(llvm::StringRef path, int64_t bytes);
   ~CodeFileWriter();
 
   /// Offset in bytes of the matrix in the file.
@@ -26,6 +29,7 @@ public:
   llvm::Expected<int64_t> appendFloats(const std::vector<float> &values);
 
   int64_t bytes() const { return os->tell(); }
+  /// What was appended so far is in the file.
   llvm::Error finish();
 
 private:

@@ -23,7 +23,10 @@ def Calibrate : Pass<"picollm-calibrate", "::mlir::ModuleOp"> {
   let options = [
     Option<"tokens", "tokens", "std::string", "\"\"",
            "file of token ids, one text a line">,
-    Option<"losses", "losses", "std::string", "\"\"", "file to write">];
+    Option<"losses", "losses", "std::string", "\"\"", "file to write">,
+    Option<"checkpoint", "checkpoint", "std::string", "\"\"",
+           "folder to keep what is done in, for the run after one that is "
+           "killed">];
 }
 
 def AllocateBits : Pass<"picollm-allocate-bits", "::mlir::ModuleOp"> {
@@ -64,7 +67,10 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
   let options = [
     Option<"tokens", "tokens", "std::string", "\"\"",
            "file of token ids; not needed at 16 bits everywhere or to round">,
-    Option<"codes", "codes", "std::string", "\"\"", "file to write">];
+    Option<"codes", "codes", "std::string", "\"\"", "file to write">,
+    Option<"checkpoint", "checkpoint", "std::string", "\"\"",
+           "folder to keep what is done in, for the run after one that is "
+           "killed">];
 }
 
 def Tune : Pass<"picollm-tune", "::mlir::ModuleOp"> {
@@ -84,7 +90,10 @@ def Tune : Pass<"picollm-tune", "::mlir::ModuleOp"> {
     Option<"steps", "steps", "int64_t", "0",
            "so many steps, whatever time they take; 0: see minutes">,
     Option<"rate", "rate", "double", "0.003",
-           "of the first step; falls to 0 along half a cosine">];
+           "of the first step; falls to 0 along half a cosine">,
+    Option<"checkpoint", "checkpoint", "std::string", "\"\"",
+           "folder to keep what is done in, for the run after one that is "
+           "killed">];
 }
 
 def Pack : Pass<"picollm-pack", "::mlir::ModuleOp"> {

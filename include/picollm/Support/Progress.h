@@ -14,12 +14,14 @@ std::string clockTime(double seconds);
 
 /// A line such as `quantize  12/30 layers  40 %  0:31 left` on stderr,
 /// rewritten in place on a terminal, printed once at the end elsewhere. Nothing
-/// is shown in the first two seconds of a stage, nor where progress was turned
-/// off.
+/// is shown in the first two seconds of a stage that begins at its beginning,
+/// nor where progress was turned off.
 class Progress {
 public:
-  /// `total` pieces of work in units of `unit` ("layers", "texts").
-  Progress(std::string stage, int64_t total, std::string unit);
+  /// `total` pieces of work in units of `unit` ("layers", "texts"), of which
+  /// `before` were done by an earlier process.
+  Progress(std::string stage, int64_t total, std::string unit,
+           int64_t before = 0);
   ~Progress();
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
@@ -34,7 +36,7 @@ private:
   void draw(bool last);
 
   std::string stage, unit, note;
-  int64_t total, done = 0;
+  int64_t total, before, done;
   std::chrono::steady_clock::time_point start, drawn;
   bool shown = false;
 };

@@ -52,12 +52,36 @@ TEST_F(MomentFileTest, DamagedFilesAreOneSentence) {
   }
   const auto bytes = std::filesystem::file_size(path);
   std::filesystem::resize_file(path, bytes - 1);
-  auto file = expectValue(MomentFile::open(path));
-  EXPECT_EQ(errorOf(file->read("a")), path + ": ends inside the moment of 'a'");
+  EXPECT_EQ(errorOf(MomentFile::open(path)),
+            path + ": is no whole file of moments");
   std::ofstream(path) << "Dear reader, this is a letter";
-  EXPECT_EQ(errorOf(MomentFile::open(path)), path + ": is no file of moments");
+  EXPECT_EQ(errorOf(MomentFile::open(path)),
+            path + ": is no whole file of moments");
   std::filesystem::remove(path);
   EXPECT_EQ(errorOf(MomentFile::open(path)), path + ": cannot be read");
+}
+
+TEST_F(MomentFileTest, GoesOnBehindWhatIsWhole) {
+  SecondMoment first(2), second(3);
+  first.values = {1, 2, 2, 3};
+  second.values = {1, 2, 3, 2, 4, 5, 3, 5, 6};
+  {
+    auto file = expectValue(MomentFile::reopen(path)); // there is none
+    ASSERT_FALSE(file->append("first", first));
+    ASSERT_FALSE(file->append("second", second));
+    ASSERT_FALSE(file->finish());
+  }
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
+  {
+    auto file = expectValue(MomentFile::reopen(path));
+    EXPECT_TRUE(file->contains("first"));
+    EXPECT_FALSE(file->contains("second"));
+    ASSERT_FALSE(file->append("second", second));
+    ASSERT_FALSE(file->finish());
+  }
+  auto file = expectValue(MomentFile::open(path));
+  EXPECT_EQ(expectValue(file->read("first")), first.values);
+  EXPECT_EQ(expectValue(file->read("second")), second.values);
 }
 
 /// The diagonal is the Fisher information of each output.
