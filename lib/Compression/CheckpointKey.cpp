@@ -22,10 +22,12 @@ static void addProgram(llvm::SHA256 &hash) {
                   status.getLastModificationTime().time_since_epoch().count()));
 }
 
+/// Without the module's attributes, which have the name of the output.
 static std::string textOf(mlir::ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  module.print(os);
+  for (mlir::Operation &op : *module.getBody())
+    op.print(os);
   return text;
 }
 

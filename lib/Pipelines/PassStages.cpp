@@ -27,8 +27,11 @@ void Compilation::preparePasses() {
     llvm::sys::path::append(path, name);
     return path.str().str();
   };
+  // What is kept with the stages serves other budgets too.
   auto checkpoint = [&](const char *name) {
-    llvm::SmallString<128> path(output->checkpointFolder());
+    llvm::SmallString<128> path(options.saveStages.empty()
+                                    ? output->checkpointFolder()
+                                    : file("checkpoint"));
     llvm::sys::path::append(path, name);
     return path.str().str();
   };

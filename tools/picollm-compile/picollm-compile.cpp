@@ -133,7 +133,11 @@ static cl::opt<Stage> compileTo(
         clEnumValN(Stage::Library, "library", "everything (default)")),
     cl::cat(category));
 static cl::opt<std::string>
-    saveStages("save-stages", cl::desc("Write the IR after every stage here"),
+    saveStages("save-stages",
+               cl::desc("Write the IR after every stage here, and keep what "
+                        "was measured: the next compilation of the same model "
+                        "and texts with this folder, at any budget, begins "
+                        "with allocation"),
                cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<std::string> report(
     "report",
