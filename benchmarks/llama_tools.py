@@ -22,6 +22,12 @@ def python_with(*packages):
     return python
 
 
+def run_with(packages, script):
+    """Starts a script again under an interpreter that has the packages."""
+    python = python_with(*packages)
+    os.execv(python, [python, script, *sys.argv[1:]])
+
+
 def fetch_source():
     """The sdist's llama.cpp folder. pip unpacks it and then finds that its
     metadata disagree with its name, so the unpacked folder is what is kept."""
