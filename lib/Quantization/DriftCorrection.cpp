@@ -1,6 +1,7 @@
 //===- DriftCorrection.cpp - weights that make good for drift -------------===//
 
 #include "DriftCorrection.h"
+#include "Cholesky.h"
 #include "FeedbackFactor.h"
 #include "picollm/Support/Parallel.h"
 #include "llvm/ADT/STLExtras.h"
@@ -11,13 +12,6 @@
 #include <numeric>
 
 using namespace picollm;
-
-extern "C" {
-void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
-             int *info);
-void dpotrs_(const char *uplo, const int *n, const int *rhs, const double *a,
-             const int *lda, double *b, const int *ldb, int *info);
-}
 
 /// Rows that one thread works on; fixed, as sums must not depend on threads.
 static constexpr int64_t tile = 64;
@@ -35,7 +29,7 @@ public:
   void apply(float *values, int64_t rows) const;
 
 private:
-  int columns = 0;
+  int64_t columns = 0;
   std::vector<double> factor; ///< of Cholesky
 };
 
@@ -44,9 +38,8 @@ private:
 llvm::Expected<InverseMoment>
 InverseMoment::create(const WeightStack &stack,
                       const std::vector<float> &moment, double damping) {
-  useOneBlasThread();
   InverseMoment inverse;
-  inverse.columns = int(stack.columns);
+  inverse.columns = stack.columns;
   inverse.factor.assign(moment.begin(), moment.end());
   const size_t n = stack.columns;
   double mean = 0;
@@ -57,10 +50,7 @@ InverseMoment::create(const WeightStack &stack,
     mean = 1e-6;
   for (size_t j = 0; j < n; ++j)
     inverse.factor[j * n + j] += damping * mean;
-  int info = 0;
-  dpotrf_("L", &inverse.columns, inverse.factor.data(), &inverse.columns,
-          &info);
-  if (info != 0)
+  if (!factorCholesky(inverse.factor, n))
     return llvm::createStringError(
         "%s: second moment of the input is not positive definite; calibrate "
         "on more text",
@@ -69,11 +59,10 @@ InverseMoment::create(const WeightStack &stack,
 }
 
 void InverseMoment::apply(float *values, int64_t rows) const {
-  int count = int(rows), info = 0;
-  // A row of ours is a column of LAPACK's.
   std::vector<double> part(values, values + rows * columns);
-  dpotrs_("L", &columns, &count, factor.data(), &columns, part.data(), &columns,
-          &info);
+  for (CBLAS_TRANSPOSE side : {CblasTrans, CblasNoTrans})
+    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, side, CblasNonUnit, rows,
+                columns, 1.0, factor.data(), columns, part.data(), columns);
   std::copy(part.begin(), part.end(), values);
 }
 
@@ -84,9 +73,8 @@ struct DriftSample {
   const std::vector<float> *moment = nullptr, *drift = nullptr;
   std::vector<const std::vector<float> *> residuals; ///< by panel
   std::vector<float> ofInput;                        ///< C H^-1
-  std::vector<std::vector<float>> ofResiduals;       ///< R H^-1 by panel
-
-  llvm::Error solve(const WeightStack &stack, double damping);
+  /// (W C + R) H^-1 of the panels for which that is less work.
+  std::vector<std::vector<float>> ofRows;
 };
 
 /// What the texts that are not in the half say, of means over all and over it.
@@ -110,6 +98,12 @@ public:
 
 private:
   llvm::Error prepare();
+  llvm::Error solve(DriftSample &sample) const;
+  /// Whether the inverse is applied to the rows of a panel, which residuals
+  /// have, instead of to those of C.
+  bool solvesRows(size_t panel) const {
+    return !all.residuals[panel]->empty() || stack.panels[panel].rows < columns;
+  }
   /// Rows [row, row + count) of W `ofInput` + `ofResidual`.
   std::vector<float> rowsOf(const std::vector<float> &ofInput,
                             const std::vector<float> &ofResidual, size_t panel,
@@ -120,7 +114,10 @@ private:
   }
   std::vector<float> answers(const DriftSample &sample, size_t panel,
                              int64_t row, int64_t count) const {
-    return rowsOf(sample.ofInput, sample.ofResiduals[panel], panel, row, count);
+    if (!solvesRows(panel))
+      return rowsOf(sample.ofInput, {}, panel, row, count);
+    const float *rows = &sample.ofRows[panel][row * columns];
+    return std::vector<float>(rows, rows + count * columns);
   }
   double shareOf(size_t panel) const;
   void correct(size_t panel);
@@ -157,27 +154,43 @@ llvm::Error DriftCorrector::prepare() {
       return error;
   }
   for (DriftSample *sample : {&all, &half, &other})
-    if (llvm::Error error = sample->solve(stack, options.driftDamping))
+    if (llvm::Error error = solve(*sample))
       return error;
   return llvm::Error::success();
 }
 
-llvm::Error DriftSample::solve(const WeightStack &stack, double damping) {
-  auto inverse = InverseMoment::create(stack, *moment, damping);
+llvm::Error DriftCorrector::solve(DriftSample &sample) const {
+  auto inverse =
+      InverseMoment::create(stack, *sample.moment, options.driftDamping);
   if (!inverse)
     return inverse.takeError();
-  const int64_t columns = stack.columns;
-  auto apply = [&](std::vector<float> values) {
-    const int64_t rows = int64_t(values.size()) / columns;
+  auto forTiles = [](int64_t rows,
+                     llvm::function_ref<void(int64_t, int64_t)> call) {
     parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
-      inverse->apply(&values[i * tile * columns],
-                     std::min(tile, rows - i * tile));
+      call(i * tile, std::min(tile, rows - i * tile));
     });
-    return values;
   };
-  ofInput = apply(*drift);
-  for (const std::vector<float> *residual : residuals)
-    ofResiduals.push_back(apply(*residual));
+  sample.ofRows.resize(stack.panels.size());
+  bool solvesInput = false;
+  for (size_t p = 0; p < stack.panels.size(); ++p) {
+    if (!solvesRows(p)) {
+      solvesInput = true;
+      continue;
+    }
+    std::vector<float> &rows = sample.ofRows[p];
+    rows.resize(stack.panels[p].rows * columns);
+    forTiles(stack.panels[p].rows, [&](int64_t row, int64_t count) {
+      const std::vector<float> part = targets(sample, p, row, count);
+      std::copy(part.begin(), part.end(), &rows[row * columns]);
+      inverse->apply(&rows[row * columns], count);
+    });
+  }
+  if (!solvesInput)
+    return llvm::Error::success();
+  sample.ofInput = *sample.drift;
+  forTiles(columns, [&](int64_t row, int64_t count) {
+    inverse->apply(&sample.ofInput[row * columns], count);
+  });
   return llvm::Error::success();
 }
 

@@ -1,19 +1,13 @@
 //===- FeedbackFactor.cpp - how errors spread over later columns ----------===//
 
 #include "FeedbackFactor.h"
+#include "Cholesky.h"
 #include <algorithm>
 #include <cblas.h>
 #include <mutex>
 #include <numeric>
 
 using namespace picollm;
-
-extern "C" {
-void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
-             int *info);
-void dtrtri_(const char *uplo, const char *diag, const int *n, double *a,
-             const int *lda, int *info);
-}
 
 void picollm::useOneBlasThread() {
   static std::once_flag once;
@@ -76,20 +70,19 @@ picollm::factorMoment(const WeightStack &stack,
 
   // With J the reversal: J H J = L L^T gives H = R R^T for the upper R = J L J,
   // so U = R^-1 = J L^-1 J.
-  useOneBlasThread();
   std::vector<double> lower(n * n);
-  int size = static_cast<int>(n), info = 1;
-  for (int attempt = 0; attempt < 6 && info != 0; ++attempt) {
+  bool isFactored = false;
+  for (int attempt = 0; attempt < 6 && !isFactored; ++attempt) {
     if (attempt > 0)
       damping *= 10;
     for (size_t i = 0; i < n; ++i)
-      for (size_t j = 0; j < n; ++j)
+      for (size_t j = 0; j <= i; ++j)
         lower[i * n + j] = permuted[(n - 1 - i) * n + (n - 1 - j)];
     for (size_t i = 0; i < n; ++i)
       lower[i * n + i] += damping * mean;
-    dpotrf_("L", &size, lower.data(), &size, &info);
+    isFactored = factorCholesky(lower, n);
   }
-  if (info != 0)
+  if (!isFactored)
     return llvm::createStringError(
         "%s: second moment of the input is not positive definite; calibrate "
         "on more text",
@@ -100,15 +93,14 @@ picollm::factorMoment(const WeightStack &stack,
   }
   if (onlyLossWeights)
     return factor;
-  dtrtri_("L", "N", &size, lower.data(), &size, &info);
-  if (info != 0)
-    return llvm::createStringError("%s: second moment of the input is singular",
-                                   stack.name.c_str());
   factor.upper.resize(n * n);
-  for (size_t k = 0; k < n; ++k)
-    for (size_t l = k; l < n; ++l) // LAPACK is column-major: row + column * n
-      factor.upper[k * n + l] =
-          static_cast<float>(lower[(n - 1 - k) + (n - 1 - l) * n]);
+  invertLower(lower, n,
+              [&](int64_t first, int64_t count, const double *columns) {
+                for (int64_t row = first; row < int64_t(n); ++row)
+                  for (int64_t c = 0; c < std::min(count, row - first + 1); ++c)
+                    factor.upper[(n - 1 - row) * n + (n - 1 - first - c)] =
+                        static_cast<float>(columns[(row - first) * count + c]);
+              });
   for (size_t k = 0; k < n; ++k)
     permuted[k * n + k] += static_cast<float>(0.1 * damping * mean);
   factor.moment = std::move(permuted);

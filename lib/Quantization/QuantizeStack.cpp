@@ -18,6 +18,8 @@ using namespace picollm;
 
 /// Rows that are quantised together; only later ones see their errors.
 static constexpr int64_t rowFeedbackBlock = 64;
+/// Those of them that one thread quantises.
+static constexpr int64_t rowSlice = 32;
 /// Columns whose later rows one thread changes; fixed, as sums must not depend
 /// on the threads.
 static constexpr int64_t feedbackTile = 192;
@@ -96,6 +98,10 @@ private:
   double quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
                       llvm::function_ref<int64_t(int64_t)> rowOf);
   llvm::Error quantizeChunk(const RowChunk &chunk, double &loss);
+  double quantizeRowSlice(size_t panel, const FeedbackFactor &rowFactor,
+                          int64_t place, int64_t size, const float *target,
+                          int64_t targetStride, float *errors,
+                          int64_t errorStride);
   /// Feedback over rows too: what the errors of a block of rows do to the cost
   /// through correlated outputs, the rows after it make good.
   llvm::Error quantizePanelByRows(size_t panel, double &loss);
@@ -284,6 +290,50 @@ llvm::Error StackQuantizer::quantizeChunk(const RowChunk &chunk, double &loss) {
   return llvm::Error::success();
 }
 
+/// Rows at `place` of the feedback over rows: `target` [place of
+/// columns][targetStride] is what they are to be, `errors` [place of
+/// columns][errorStride] gets what is left of it.
+double StackQuantizer::quantizeRowSlice(size_t panel,
+                                        const FeedbackFactor &rowFactor,
+                                        int64_t place, int64_t size,
+                                        const float *target,
+                                        int64_t targetStride, float *errors,
+                                        int64_t errorStride) {
+  FeedbackRows part;
+  part.stride = paddedCount(size);
+  part.slices.push_back({panel, 0, part.stride});
+  part.values.assign(columns * part.stride, 0.0f);
+  part.weights.assign(part.stride, 0.0f);
+  // What earlier rows left may be larger than a row itself: r_i again.
+  std::vector<double> squares(size);
+  for (int64_t k = 0; k < columns; ++k)
+    if (float c = scales.columns[factor.order[k]]; c > 0)
+      for (int64_t i = 0; i < size; ++i) {
+        double x = target[k * targetStride + i] / c;
+        squares[i] += x * x;
+      }
+  std::vector<float> stored(size), inverse(size);
+  for (int64_t i = 0; i < size; ++i) {
+    double scale = std::sqrt(squares[i] / double(columns)) / scales.unit;
+    uint16_t &half =
+        result.matrix.panels[panel].rowScales[rowFactor.order[place + i]];
+    half = floatToHalf(std::min(maxHalf, float(scale)));
+    stored[i] = halfToFloat(half) * scales.unit;
+    inverse[i] = stored[i] > 0 ? 1 / stored[i] : 0;
+    part.weights[i] = rowFactor.lossWeights[place + i] * stored[i] * stored[i];
+  }
+  for (int64_t k = 0; k < columns; ++k)
+    for (int64_t i = 0; i < size; ++i)
+      part.column(k)[i] = target[k * targetStride + i] * inverse[i];
+  const double loss = quantizeRows(
+      panel, size, part, [&](int64_t i) { return rowFactor.order[place + i]; });
+  for (int64_t k = 0; k < columns; ++k)
+    for (int64_t i = 0; i < size; ++i)
+      errors[k * errorStride + i] =
+          target[k * targetStride + i] - part.column(k)[i] * stored[i];
+  return loss;
+}
+
 llvm::Error StackQuantizer::quantizePanelByRows(size_t panel, double &loss) {
   const StackPanel &source = rows.stack().panels[panel];
   auto rowFactor = factorOutputs(source.name, source.outputMoment, source.rows,
@@ -311,42 +361,20 @@ llvm::Error StackQuantizer::quantizePanelByRows(size_t panel, double &loss) {
   loss = 0;
   for (int64_t begin = 0; begin < count; begin += rowFeedbackBlock) {
     const int64_t size = std::min(rowFeedbackBlock, count - begin);
-    FeedbackRows part;
-    part.stride = paddedCount(size);
-    part.slices.push_back({panel, 0, part.stride});
-    part.values.assign(columns * part.stride, 0.0f);
-    part.weights.assign(part.stride, 0.0f);
-    // What earlier rows left may be larger than a row itself: r_i again.
-    std::vector<double> squares(size);
-    for (int64_t k = 0; k < columns; ++k)
-      if (float c = scales.columns[factor.order[k]]; c > 0)
-        for (int64_t i = 0; i < size; ++i) {
-          double x = target[k * count + begin + i] / c;
-          squares[i] += x * x;
-        }
-    std::vector<float> stored(size), inverse(size);
-    for (int64_t i = 0; i < size; ++i) {
-      double scale = std::sqrt(squares[i] / double(columns)) / scales.unit;
-      uint16_t &half = result.matrix.panels[panel].rowScales[order[begin + i]];
-      half = floatToHalf(std::min(maxHalf, float(scale)));
-      stored[i] = halfToFloat(half) * scales.unit;
-      inverse[i] = stored[i] > 0 ? 1 / stored[i] : 0;
-      part.weights[i] =
-          rowFactor->lossWeights[begin + i] * stored[i] * stored[i];
-    }
-    for (int64_t k = 0; k < columns; ++k)
-      for (int64_t i = 0; i < size; ++i)
-        part.column(k)[i] = target[k * count + begin + i] * inverse[i];
-    loss += quantizeRows(panel, size, part,
-                         [&](int64_t i) { return order[begin + i]; });
+    // Within the block rows do not see each other's errors.
+    const int64_t slices = (size + rowSlice - 1) / rowSlice;
+    std::vector<float> errors(columns * size);
+    std::vector<double> losses(slices);
+    parallelFor(slices, [&](int64_t s) {
+      const int64_t first = s * rowSlice;
+      losses[s] = quantizeRowSlice(
+          panel, *rowFactor, begin + first, std::min(rowSlice, size - first),
+          &target[begin + first], count, &errors[first], size);
+    });
+    loss = std::accumulate(losses.begin(), losses.end(), loss);
     if (begin + size == count)
       break;
     // E V_bb^-1 V_b,later goes off the rows to come.
-    std::vector<float> errors(columns * size);
-    for (int64_t k = 0; k < columns; ++k)
-      for (int64_t i = 0; i < size; ++i)
-        errors[k * size + i] =
-            target[k * count + begin + i] - part.column(k)[i] * stored[i];
     const float *upper = &rowFactor->upper[begin * count + begin];
     parallelFor((columns + feedbackTile - 1) / feedbackTile, [&](int64_t t) {
       const int64_t k = t * feedbackTile;

@@ -9,27 +9,32 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Cholesky.h"
 #include "ColumnLoops.h"
 #include "ErrorFeedback.h"
 #include "picollm/Support/Half.h"
+#include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <cblas.h>
 #include <cmath>
 
 using namespace picollm;
 
-extern "C" void dposv_(const char *uplo, const int *n, const int *columns,
-                       double *a, const int *lda, double *b, const int *ldb,
-                       int *info);
+/// Rows and columns that one thread works on; fixed, as sums must not depend on
+/// the threads.
+static constexpr int64_t tile = 192;
 
 void picollm::multiplyMoment(const FeedbackFactor &factor, const float *values,
                              int64_t stride, std::vector<float> &out) {
   int64_t n = factor.order.size();
   out.assign(n * stride, 0.0f);
   if (!factor.isDiagonal()) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, stride, n, 1.0f,
-                factor.moment.data(), n, values, stride, 0.0f, out.data(),
-                stride);
+    parallelFor((n + tile - 1) / tile, [&](int64_t t) {
+      const int64_t k = t * tile;
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+                  std::min(tile, n - k), stride, n, 1.0f, &factor.moment[k * n],
+                  n, values, stride, 0.0f, &out[k * stride], stride);
+    });
     return;
   }
   for (int64_t k = 0; k < n; ++k)
@@ -85,15 +90,20 @@ void picollm::refitColumnScales(FeedbackPlan &plan,
       change[k] = square > 0 ? change[k] / square - 1.0 : 0.0;
     }
   } else {
+    // Its lower triangle.
     std::vector<float> gram(n * n);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, n, stride, 1.0f,
-                weighted.data(), stride, weighted.data(), stride, 0.0f,
-                gram.data(), n);
+    parallelFor((n + tile - 1) / tile, [&](int64_t t) {
+      const int64_t k = t * tile, count = std::min(tile, n - k);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, k + count,
+                  stride, 1.0f, &weighted[k * stride], stride, weighted.data(),
+                  stride, 0.0f, &gram[k * n], n);
+    });
     std::vector<double> system(n * n);
     double mean = 0;
     for (int64_t k = 0; k < n; ++k) {
       for (int64_t l = 0; l < n; ++l) {
-        system[k * n + l] = double(gram[k * n + l]) * factor.moment[k * n + l];
+        system[k * n + l] = double(gram[std::max(k, l) * n + std::min(k, l)]) *
+                            factor.moment[k * n + l];
         change[k] -= system[k * n + l]; // solve for d - 1
       }
       mean += system[k * n + k] / double(n);
@@ -101,10 +111,11 @@ void picollm::refitColumnScales(FeedbackPlan &plan,
     // Holds columns at 1 that the rows say little about.
     for (int64_t k = 0; k < n; ++k)
       system[k * n + k] += 1e-3 * system[k * n + k] + 1e-4 * mean + 1e-30;
-    int size = static_cast<int>(n), one = 1, info = 0;
-    dposv_("L", &size, &one, system.data(), &size, change.data(), &size, &info);
-    if (info != 0)
+    if (!factorCholesky(system, n))
       return;
+    for (CBLAS_TRANSPOSE side : {CblasNoTrans, CblasTrans})
+      cblas_dtrsv(CblasRowMajor, CblasLower, side, CblasNonUnit, n,
+                  system.data(), n, change.data(), 1);
   }
   for (int64_t k = 0; k < n; ++k)
     if (std::isfinite(change[k])) {

@@ -57,8 +57,9 @@ struct Optimality {
   double bound = 0;
   double multiplier = 0; ///< loss saved by one more byte
 
-  /// The duality gap relative to the loss, 0..1.
-  double gap() const { return loss > 0 ? (loss - bound) / loss : 0.0; }
+  /// How far at most the loss is above the least, as a share of that: the
+  /// duality gap relative to the bound.
+  double gap() const { return bound > 0 ? (loss - bound) / bound : 0.0; }
 };
 
 struct Allocation {
