@@ -34,26 +34,37 @@ void Epoch::advance() {
   wakeUp.notify_all();
 }
 
-void Epoch::waitWhile(uint32_t seen, Polling polling) {
+std::chrono::nanoseconds Epoch::waitWhile(uint32_t seen, Polling polling) {
   using Clock = std::chrono::steady_clock;
   // Most waits are shorter than asking for the time some times.
   const int32_t pausesPerLook = polling.yields ? 1 : 64;
-  if (polling.time > polling.time.zero()) {
-    const Clock::time_point end = Clock::now() + polling.time;
-    do {
-      for (int32_t i = 0; i < pausesPerLook; ++i) {
-        if (get() != seen)
-          return;
-        pauseCore();
-      }
-      if (polling.yields)
-        std::this_thread::yield();
-    } while (Clock::now() < end);
+  auto isOver = [&] {
+    for (int32_t i = 0; i < pausesPerLook; ++i) {
+      if (get() != seen)
+        return true;
+      pauseCore();
+    }
+    return false;
+  };
+  if (polling.time > polling.time.zero() && isOver())
+    return {};
+  const Clock::time_point begin = Clock::now();
+  while (Clock::now() - begin < polling.time) {
+    if (isOver())
+      return {};
+    if (polling.yields)
+      std::this_thread::yield();
+  }
+  while (Clock::now() - begin < polling.patience) {
+    if (get() != seen)
+      return Clock::now() - begin;
+    std::this_thread::yield();
   }
   std::unique_lock<std::mutex> lock(mutex);
   sleepers.fetch_add(1);
   wakeUp.wait(lock, [&] { return number.load() != seen; });
   sleepers.fetch_sub(1);
+  return Clock::now() - begin;
 }
 
 } // namespace picollm::runtime

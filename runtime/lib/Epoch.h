@@ -13,7 +13,10 @@ namespace picollm::runtime {
 /// How to look for a change before sleeping.
 struct Polling {
   std::chrono::nanoseconds time;
-  /// Gives the core to others after each look: where there are more threads
+  /// From then on until so much time has passed, gives the core to others after
+  /// each look: whoever has it back is quicker than a sleeper.
+  std::chrono::nanoseconds patience;
+  /// Gives the core to others from the beginning: where there are more threads
   /// than cores, one of them may be the one that is waited for.
   bool yields;
 };
@@ -28,8 +31,9 @@ public:
   /// What was written before is seen by those who waited.
   void advance();
 
-  /// Returns when the number is not `seen` any more.
-  void waitWhile(uint32_t seen, Polling polling);
+  /// Returns when the number is not `seen` any more: how long that took, or 0
+  /// where it was less than the time of polling.
+  std::chrono::nanoseconds waitWhile(uint32_t seen, Polling polling);
 
   /// Threads that sleep in waitWhile.
   int32_t getSleepers() const { return sleepers.load(); }

@@ -7,7 +7,8 @@ namespace picollm::runtime {
 
 /// A thread from which the system has taken the core comes back after a
 /// millisecond or more; a round in which somebody waits so long was late.
-static constexpr std::chrono::microseconds barrierPolling{250};
+static constexpr std::chrono::microseconds barrierPolling{250},
+    barrierPatience{5000};
 /// Between two tokens the caller picks and shows one.
 static constexpr std::chrono::microseconds idlePolling{200};
 /// After so much time of rounds it is decided how the next ones wait. Sleeping
@@ -23,43 +24,43 @@ void Barrier::configure(int32_t threads, bool threadsYield) {
 
 void Barrier::beginRounds(bool areEven) {
   even = areEven;
-  roundBegin = Clock::now();
+  roundsBegin = Clock::now();
+}
+
+void Barrier::endRounds() {
+  const Clock::time_point end = Clock::now();
+  if (!polls) {
+    polls = end >= pollAgain;
+    return;
+  }
+  if (!even)
+    return;
+  notedTime += end - roundsBegin;
+  if (notedTime < timeToNote)
+    return;
+  const std::chrono::nanoseconds late(lateTime.exchange(0) / (threadCount - 1));
+  polls = 2 * late <= notedTime;
+  pollAgain = end + timeOfSleep;
+  notedTime = {};
 }
 
 void Barrier::wait() {
   if (threadCount == 1)
     return;
   const uint32_t current = round.get();
-  const bool pollsInThisRound = polls;
   if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threadCount) {
     arrived.store(0, std::memory_order_relaxed);
-    noteRound();
     round.advance();
     return;
   }
-  round.waitWhile(
-      current,
-      {pollsInThisRound ? barrierPolling : barrierPolling.zero(), yields});
-}
-
-void Barrier::noteRound() {
-  const Clock::time_point roundEnd = Clock::now();
-  const Clock::duration time = roundEnd - roundBegin;
-  roundBegin = roundEnd;
   if (!polls) {
-    polls = roundEnd >= pollAgain;
+    round.waitWhile(current, {{}, {}, false});
     return;
   }
-  if (!even)
-    return;
-  notedTime += time;
-  if (round.getSleepers() > 0)
-    lateTime += time;
-  if (notedTime < timeToNote)
-    return;
-  polls = 2 * lateTime <= notedTime;
-  pollAgain = roundEnd + timeOfSleep;
-  notedTime = lateTime = {};
+  const std::chrono::nanoseconds late =
+      round.waitWhile(current, {barrierPolling, barrierPatience, yields});
+  if (even && late > late.zero())
+    lateTime.fetch_add(late.count(), std::memory_order_relaxed);
 }
 
 /// The default floating-point environment as long as it lives: a caller's
@@ -106,13 +107,14 @@ void ThreadPool::run(Function newFunction, void *newArgument, bool evenRounds) {
   runs.advance();
   newFunction(newArgument, 0, threadCount);
   barrier.wait();
+  barrier.endRounds();
 }
 
 void ThreadPool::work(int32_t thread) {
   // A new thread inherits its creator's environment.
   std::fesetenv(FE_DFL_ENV);
   for (uint32_t seen = 0;; ++seen) {
-    runs.waitWhile(seen, {idlePolling, false});
+    runs.waitWhile(seen, {idlePolling, {}, false});
     if (stopping)
       return;
     function(argument, thread, threadCount);

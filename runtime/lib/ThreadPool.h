@@ -20,30 +20,31 @@ class Barrier {
 public:
   /// `yields`: see Polling.
   void configure(int32_t threads, bool yields);
-  /// Not during a round. `even`: threads that have a core each reach the next
-  /// rounds at about the same time, so that a late round tells something.
+  /// Before and after some rounds. `even`: threads that have a core each reach
+  /// them at about the same time, so that a late round tells something.
   void beginRounds(bool even);
+  void endRounds();
   void wait();
 
   /// Threads that sleep in wait.
   int32_t getSleepers() const { return round.getSleepers(); }
-  /// Whether the next round polls. For a thread that has not come to it.
+  /// Whether the next rounds poll. Not during rounds.
   bool isPolling() const { return polls; }
 
 private:
   using Clock = std::chrono::steady_clock;
 
-  /// Of the round that ends; by its last thread, while all others wait.
-  void noteRound();
-
   int32_t threadCount = 1;
   bool yields = false;
-  alignas(64) std::atomic<int32_t> arrived{0};
-  // Written before a round ends, read before the next one does.
+  // Changed between rounds only.
   bool even = true;
   bool polls = true;
-  Clock::time_point roundBegin, pollAgain;
-  Clock::duration notedTime{0}, lateTime{0}; ///< of rounds that polled
+  Clock::time_point roundsBegin, pollAgain;
+  Clock::duration notedTime{0}; ///< of even rounds that polled
+  /// Nanoseconds that all threads together have waited in those, where one was
+  /// late.
+  std::atomic<int64_t> lateTime{0};
+  alignas(64) std::atomic<int32_t> arrived{0};
   Epoch round;
 };
 
