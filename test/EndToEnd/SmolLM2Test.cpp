@@ -93,7 +93,7 @@ TEST(SmolLM2, WeightFileKeepsTheBudget) {
 /// Calibrated on few texts, the model may take a sentence to come to the point.
 TEST(SmolLM2, AnswersAQuestion) {
   const std::string command = "picollm-run \"" + folder +
-                              "\" --chat --json --max-tokens=64 "
+                              "\" --chat --json --max-tokens=24 "
                               "\"What is the capital of France?\"";
   std::string first, second;
   ASSERT_TRUE(runTool(command, &first));
@@ -135,10 +135,10 @@ struct Distance {
 };
 
 /// Both over the largest logit of a sequence. A lead of twice the tolerance
-/// could not be lost; few rows lead by that much, and a lead of the tolerance
-/// takes two errors of the largest size to lose.
-constexpr double tolerance = 0.1;
-constexpr double decidingLead = tolerance;
+/// could not be lost; few rows lead by that much. To lose the lead below takes
+/// two errors, of the best and of another logit, that sum to it.
+constexpr double tolerance = 0.15;
+constexpr double decidingLead = 0.1;
 
 Distance compare(const Logits &compiled, const Matrix &expected) {
   Distance result;
@@ -177,9 +177,10 @@ Distance compare(const Logits &compiled, const Matrix &expected) {
 // order of the float sums of norms and attention and in exp: 1e-7, until that
 // tips an activation to the next of its 255 codes, which 30 layers amplify.
 // Measured: in nine of ten prompts at most 3e-7 after the first token; over all
-// tokens at most 7.6e-2, rms 5.4e-2. Prefill and decode of the compiled model,
-// which differ in the order of attention's sums only, are as far from another:
-// 6.4e-2, rms 5.4e-2. So no tolerance below that could hold.
+// tokens at most 7.6e-2 or, of a model with other codes, 1.02e-1, rms 5.4e-2.
+// Prefill and decode of the compiled model, which differ in the order of
+// attention's sums only, are as far from another: 6.4e-2, rms 5.4e-2. So no
+// tolerance below that could hold. Codes depend on the CPU's BLAS kernels.
 TEST(SmolLM2, GivesTheLogitsOfTheInterpreter) {
   const CompiledModel compiled(folder);
   ASSERT_NE(compiled.model, nullptr);
