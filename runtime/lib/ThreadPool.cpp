@@ -48,18 +48,20 @@ void Barrier::wait() {
   if (threadCount == 1)
     return;
   const uint32_t current = round.get();
+  // Once all have arrived the rounds may end and these change.
+  const bool pollsNow = polls, isNoted = even;
   if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threadCount) {
     arrived.store(0, std::memory_order_relaxed);
     round.advance();
     return;
   }
-  if (!polls) {
+  if (!pollsNow) {
     round.waitWhile(current, {{}, {}, false});
     return;
   }
   const std::chrono::nanoseconds late =
       round.waitWhile(current, {barrierPolling, barrierPatience, yields});
-  if (even && late > late.zero())
+  if (isNoted && late > late.zero())
     lateTime.fetch_add(late.count(), std::memory_order_relaxed);
 }
 
