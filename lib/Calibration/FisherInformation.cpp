@@ -5,10 +5,10 @@
 #include "picollm/Calibration/Backpropagation.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/SizedVector.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cmath>
 
@@ -186,11 +186,9 @@ Error FisherPass::writeSums() {
 }
 
 Error FisherPass::readSums() {
-  auto buffer = llvm::MemoryBuffer::getFile(sumsFile(), /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(sumsFile());
   if (!buffer)
-    return llvm::createStringError(
-        sumsFile() + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   llvm::StringRef bytes = (*buffer)->getBuffer();
   std::vector<int64_t> embeddingTokens;
   bool isRead = llvm::all_of(result.drawn,

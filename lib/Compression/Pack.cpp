@@ -6,9 +6,9 @@
 #include "picollm/Import/Importer.h"
 #include "picollm/Packing/WeightFile.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/ReadFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 namespace picollm {
@@ -51,11 +51,9 @@ llvm::Error Pack::packMatrices(ModuleOp module, WeightFileWriter &writer) {
     return llvm::createStringError(
         "the module has no quantised matrices; run picollm-quantize first");
   StringRef codes = matrices.front().getRef().getFile();
-  auto buffer = llvm::MemoryBuffer::getFile(codes, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(codes);
   if (!buffer)
-    return llvm::createStringError(
-        codes + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   Progress progress("pack", matrices.size(), "matrices");
   int64_t done = 0;
   for (layout::MatrixOp matrix : matrices) {

@@ -12,6 +12,7 @@
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/LineIterator.h"
@@ -191,11 +192,9 @@ llvm::Error ModuleQuantizer::open() {
 /// The model goes on with what an earlier process wrote of a stack.
 llvm::Error ModuleQuantizer::replaceByWritten(const Stack &stack,
                                               ReferenceModel &model) {
-  auto file = llvm::MemoryBuffer::getFile(codes, /*IsText=*/false,
-                                          /*RequiresNullTerminator=*/false);
+  auto file = readFile(codes);
   if (!file)
-    return llvm::createStringError(
-        codes + ": cannot be read: " + file.getError().message());
+    return file.takeError();
   auto matrix = readCodes((*file)->getBuffer(), written[stack.name].offset,
                           layoutOf(matrixOf(stack)));
   if (!matrix)

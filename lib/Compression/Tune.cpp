@@ -6,6 +6,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Support/Progress.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/SizedVector.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/Format.h"
@@ -94,11 +95,9 @@ llvm::Error DistilledModel::keep(int64_t step, int64_t steps) {
 /// Goes on behind the last step of an earlier process.
 llvm::Error DistilledModel::readKept(int64_t &steps) {
   const std::string path = stateFile(checkpoint.steps());
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return llvm::createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   llvm::StringRef bytes = (*buffer)->getBuffer();
   std::vector<int64_t> counts;
   if (!readSized(bytes, counts) || counts.size() != 2 ||

@@ -5,6 +5,7 @@
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/SizedVector.h"
 
 using namespace mlir;
@@ -54,11 +55,9 @@ llvm::Error TunedModel::openMatrices() {
     return llvm::createStringError(
         "the module has no quantised matrices; run picollm-quantize first");
   StringRef file = matrices.front().op.getRef().getFile();
-  auto buffer = llvm::MemoryBuffer::getFile(file, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(file);
   if (!buffer)
-    return llvm::createStringError(
-        file + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   codes = std::move(*buffer);
   return llvm::Error::success();
 }

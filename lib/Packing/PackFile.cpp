@@ -2,6 +2,7 @@
 
 #include "picollm/Packing/PackFile.h"
 #include "picollm/Packing/WeightFile.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -97,11 +98,9 @@ Error PackFile::error(const llvm::Twine &what) const {
 }
 
 llvm::Expected<std::unique_ptr<PackFile>> PackFile::open(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return llvm::createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   return parse(std::move(*buffer));
 }
 

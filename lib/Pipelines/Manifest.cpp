@@ -6,12 +6,12 @@
 #include "picollm/Compression/PackedModel.h"
 #include "picollm/Compression/Passes.h"
 #include "picollm/Packing/WeightFile.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
@@ -79,11 +79,9 @@ int64_t picollm::packedNormBytes(ModuleOp module) {
 }
 
 static llvm::Expected<std::string> sha256OfFile(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return llvm::createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   auto digest =
       llvm::SHA256::hash(llvm::arrayRefFromStringRef((*buffer)->getBuffer()));
   return llvm::toHex(digest, /*LowerCase=*/true);

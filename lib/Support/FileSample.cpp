@@ -1,17 +1,15 @@
 //===- FileSample.cpp - large files told apart quickly --------------------===//
 
 #include "picollm/Support/FileSample.h"
+#include "picollm/Support/ReadFile.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 using namespace picollm;
 
 llvm::Error picollm::addSample(llvm::SHA256 &hash, llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return llvm::createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   llvm::StringRef bytes = (*buffer)->getBuffer();
   constexpr size_t piece = 65536, pieces = 64;
   hash.update(llvm::utostr(bytes.size()));

@@ -1,6 +1,7 @@
 //===- BundleTools.cpp - what a bundle is linked with ---------------------===//
 
 #include "Linker.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Target/Bundle.h"
 
 #include "llvm/Object/ObjectFile.h"
@@ -35,11 +36,9 @@ static SmallString<256> libraryFolder() {
 
 Expected<object::OwningBinary<object::Archive>>
 picollm::openArchive(StringRef path) {
-  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
-                                      /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return createStringError(
-        path + ": cannot be read: " + buffer.getError().message());
+    return buffer.takeError();
   auto archive = object::Archive::create((*buffer)->getMemBufferRef());
   if (!archive)
     return createStringError(path + ": is no archive of the runtime: " +
