@@ -6,7 +6,7 @@
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/ReadFile.h"
-#include "picollm/Support/SizedVector.h"
+#include "picollm/Support/RawVector.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/MapVector.h"
 #include <algorithm>

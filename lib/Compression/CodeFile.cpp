@@ -1,6 +1,7 @@
 //===- CodeFile.cpp - quantised matrices between two passes ---------------===//
 
 #include "picollm/Compression/CodeFile.h"
+#include "picollm/Support/RawVector.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/FileSystem.h"
 #include <cstring>
@@ -74,23 +75,17 @@ static void readRow(const Panel &panel, const char *in, uint16_t *codes) {
   }
 }
 
-template <typename T>
-static void writeVector(llvm::raw_ostream &os, const std::vector<T> &values) {
-  os.write(reinterpret_cast<const char *>(values.data()),
-           values.size() * sizeof(T));
-}
-
 llvm::Expected<int64_t> CodeFileWriter::append(const QuantizedMatrix &matrix) {
   int64_t offset = os->tell();
-  writeVector(*os, matrix.order);
-  writeVector(*os, matrix.columnScales);
+  writeElements(*os, matrix.order);
+  writeElements(*os, matrix.columnScales);
   for (size_t p = 0; p < matrix.panels.size(); ++p) {
     const Panel &panel = matrix.layout.panels[p];
     const QuantizedPanel &values = matrix.panels[p];
-    writeVector(*os, values.segmentScales);
-    writeVector(*os, values.rowScales);
-    writeVector(*os, values.groupScales);
-    writeVector(*os, values.zeros);
+    writeElements(*os, values.segmentScales);
+    writeElements(*os, values.rowScales);
+    writeElements(*os, values.groupScales);
+    writeElements(*os, values.zeros);
     std::vector<char> row(rowBytes(panel));
     for (int64_t i = 0; i < panel.rows; ++i) {
       writeRow(panel, values.codes.data() + i * matrix.layout.columns,
@@ -104,7 +99,7 @@ llvm::Expected<int64_t> CodeFileWriter::append(const QuantizedMatrix &matrix) {
 llvm::Expected<int64_t>
 CodeFileWriter::appendFloats(const std::vector<float> &values) {
   int64_t offset = os->tell();
-  writeVector(*os, values);
+  writeElements(*os, values);
   return written(offset);
 }
 
@@ -113,20 +108,6 @@ llvm::Expected<int64_t> CodeFileWriter::written(int64_t offset) const {
     return llvm::createStringError(os->error(), "%s: cannot be written: %s",
                                    path.c_str(), os->error().message().c_str());
   return offset;
-}
-
-/// Takes `count` values off the front of `bytes`; false where it is too short.
-template <typename T>
-static bool readVector(llvm::StringRef &bytes, size_t count,
-                       std::vector<T> &values) {
-  if (bytes.size() < count * sizeof(T))
-    return false;
-  values.resize(count);
-  // An empty vector has no address, and memcpy wants one even for no bytes.
-  if (count > 0)
-    std::memcpy(values.data(), bytes.data(), count * sizeof(T));
-  bytes = bytes.drop_front(count * sizeof(T));
-  return true;
 }
 
 llvm::Expected<QuantizedMatrix> picollm::readCodes(llvm::StringRef bytes,
@@ -142,16 +123,16 @@ llvm::Expected<QuantizedMatrix> picollm::readCodes(llvm::StringRef bytes,
   bytes = bytes.drop_front(offset);
   QuantizedMatrix matrix;
   matrix.layout = layout;
-  if (!readVector(bytes, layout.columns, matrix.order) ||
-      !readVector(bytes, layout.columns, matrix.columnScales))
+  if (!readElements(bytes, layout.columns, matrix.order) ||
+      !readElements(bytes, layout.columns, matrix.columnScales))
     return truncated();
   for (const Panel &panel : layout.panels) {
     QuantizedPanel &values = matrix.panels.emplace_back();
     size_t row = rowBytes(panel), groups = panel.rows * panelGroups(panel);
-    if (!readVector(bytes, panel.segments.size(), values.segmentScales) ||
-        !readVector(bytes, panel.rows, values.rowScales) ||
-        !readVector(bytes, groups, values.groupScales) ||
-        !readVector(bytes, groups, values.zeros) ||
+    if (!readElements(bytes, panel.segments.size(), values.segmentScales) ||
+        !readElements(bytes, panel.rows, values.rowScales) ||
+        !readElements(bytes, groups, values.groupScales) ||
+        !readElements(bytes, groups, values.zeros) ||
         bytes.size() / std::max<size_t>(row, 1) <
             (row ? static_cast<size_t>(panel.rows) : 0))
       return truncated();

@@ -7,7 +7,7 @@
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/ReadFile.h"
-#include "picollm/Support/SizedVector.h"
+#include "picollm/Support/RawVector.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"

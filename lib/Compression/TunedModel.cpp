@@ -5,8 +5,8 @@
 #include "picollm/Compression/CodeFile.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include "picollm/Support/RawVector.h"
 #include "picollm/Support/ReadFile.h"
-#include "picollm/Support/SizedVector.h"
 
 using namespace mlir;
 using namespace picollm;
