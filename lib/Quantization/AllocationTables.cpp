@@ -109,19 +109,24 @@ static std::vector<size_t> columnWidths(const Panel &panel) {
   return widths;
 }
 
+std::vector<size_t> picollm::storedPositions(const LossTable &table,
+                                             const StackAllocation &stack) {
+  llvm::ArrayRef<uint32_t> order = stack.order;
+  if (order.empty())
+    order = table.order;
+  std::vector<size_t> positions(table.columns);
+  for (size_t j = 0; j < order.size(); ++j)
+    positions[order[j]] = j;
+  return positions;
+}
+
 std::optional<BlockWidths>
 picollm::blockWidthsOf(const LossTable &table, const StackAllocation &stack) {
   if (stack.layout.columns != table.columns ||
       stack.layout.panelRows() != table.rows ||
       table.losses.size() != table.rows.size())
     return std::nullopt;
-  // Where each input column is stored.
-  llvm::ArrayRef<uint32_t> order = stack.order;
-  if (order.empty())
-    order = table.order;
-  std::vector<size_t> stored(table.columns);
-  for (size_t j = 0; j < order.size(); ++j)
-    stored[order[j]] = j;
+  const std::vector<size_t> stored = storedPositions(table, stack);
   BlockWidths widths;
   for (size_t p = 0; p < table.rows.size(); ++p) {
     std::vector<size_t> ofColumn = columnWidths(stack.layout.panels[p]);

@@ -19,12 +19,7 @@ static double rounded(double loss) {
 /// The blocks of a table in the order in which their columns are stored.
 static std::vector<size_t> storedBlocks(const LossTable &table,
                                         const StackAllocation &stack) {
-  llvm::ArrayRef<uint32_t> order = stack.order;
-  if (order.empty())
-    order = table.order;
-  std::vector<size_t> position(table.columns);
-  for (size_t j = 0; j < order.size(); ++j)
-    position[order[j]] = j;
+  const std::vector<size_t> position = storedPositions(table, stack);
   std::vector<size_t> blocks(table.losses.front().size());
   std::iota(blocks.begin(), blocks.end(), size_t(0));
   auto start = [&](size_t block) {
@@ -66,11 +61,12 @@ nlohmann::ordered_json picollm::blockLosses(const LossTable &table,
   auto widths = blockWidthsOf(table, stack);
   if (!widths)
     return nullptr;
+  const std::vector<size_t> stored = storedBlocks(table, stack);
   Json panels = Json::array();
   Step more, steepest;
   for (size_t p = 0; p < widths->size(); ++p) {
     Json &blocks = panels.emplace_back(Json::array());
-    for (size_t block : storedBlocks(table, stack)) {
+    for (size_t block : stored) {
       size_t width = (*widths)[p][block];
       Json losses = Json::array();
       for (double loss : table.losses[p][block])

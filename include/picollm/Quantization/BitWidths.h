@@ -93,6 +93,11 @@ llvm::Expected<Allocation> allocateBits(llvm::ArrayRef<LossTable> tables,
 /// candidateWidths.
 using BlockWidths = std::vector<std::vector<size_t>>;
 
+/// Where each input column of a stack is stored: in the allocation's order, or,
+/// where it has none, in that of the losses.
+std::vector<size_t> storedPositions(const LossTable &table,
+                                    const StackAllocation &stack);
+
 /// The widths that a layout gives to the blocks of `table`. Nothing where it
 /// cuts the rows elsewhere, or a block has columns of several widths.
 std::optional<BlockWidths> blockWidthsOf(const LossTable &table,
