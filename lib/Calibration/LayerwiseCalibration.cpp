@@ -279,14 +279,14 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName, MomentVisitor visit,
       if (Error error = visit(linearInputs[stage], *moment))
         return error;
     }
-    std::unique_ptr<Spill> done = std::move(*current), doneFloats;
+    std::unique_ptr<Spill> done = std::move(*current),
+                           doneFloats = std::move(floats);
     if (stage + 1 < linearInputs.size()) {
       current = advance(model, stage, *done, inputFile(stage + 1));
       if (!current)
         return current.takeError();
       endReplacements(starts[stage], starts[stage + 1]);
       if (beside) {
-        doneFloats = std::move(floats);
         Expected<std::unique_ptr<Spill>> next =
             advance(*beside, stage, *doneFloats, floatFile(stage + 1));
         if (!next)
@@ -302,8 +302,6 @@ Error LayerwiseCalibration::run(llvm::StringRef stageName, MomentVisitor visit,
       doneFloats->remove();
     progress.update(stage + 1);
   }
-  if (floats)
-    floats->remove();
   endReplacements(starts.back(), model.operations().size());
   return Error::success();
 }
