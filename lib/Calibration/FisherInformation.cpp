@@ -5,8 +5,8 @@
 #include "picollm/Calibration/Backpropagation.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
-#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/RawVector.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/MapVector.h"
 #include <algorithm>
@@ -40,7 +40,6 @@ private:
     result.embedding.add(d);
   }
   Error countTokens();
-  std::string sumsFile() const;
   Error writeSums();
   Error readSums();
 
@@ -163,30 +162,26 @@ Error FisherPass::leavePart(OpRange ops) {
   return Error::success();
 }
 
-/// Two of them are there at a time, that of the last step and that of the one
-/// before, as the process may be killed before the last step is known.
-std::string FisherPass::sumsFile() const {
-  return checkpoint.file("sums-" + llvm::Twine(left % 2));
-}
-
 /// What has been summed up so far, in the byte order of this machine.
 Error FisherPass::writeSums() {
-  return writeFile(sumsFile(), [&](llvm::raw_ostream &os) -> Error {
-    for (const std::vector<int32_t> &text : result.drawn)
-      writeSized(os, text);
-    writeSized(os, result.embedding.values);
-    writeSized(os, std::vector<int64_t>{result.embedding.tokens});
-    for (auto &entry : squares) {
-      writeSized(os,
-                 std::vector<char>(entry.first().begin(), entry.first().end()));
-      writeSized(os, entry.second);
-    }
-    return Error::success();
-  });
+  return writeFile(
+      checkpoint.sumsFile(left), [&](llvm::raw_ostream &os) -> Error {
+        for (const std::vector<int32_t> &text : result.drawn)
+          writeSized(os, text);
+        writeSized(os, result.embedding.values);
+        writeSized(os, std::vector<int64_t>{result.embedding.tokens});
+        for (auto &entry : squares) {
+          writeSized(os, std::vector<char>(entry.first().begin(),
+                                           entry.first().end()));
+          writeSized(os, entry.second);
+        }
+        return Error::success();
+      });
 }
 
 Error FisherPass::readSums() {
-  auto buffer = readFile(sumsFile());
+  const std::string path = checkpoint.sumsFile(left);
+  auto buffer = readFile(path);
   if (!buffer)
     return buffer.takeError();
   llvm::StringRef bytes = (*buffer)->getBuffer();
@@ -205,8 +200,7 @@ Error FisherPass::readSums() {
         readSized(bytes, squares[llvm::StringRef(name.data(), name.size())]);
   }
   if (!isRead)
-    return llvm::createStringError(sumsFile() +
-                                   ": is not what calibration writes");
+    return llvm::createStringError(path + ": is not what calibration writes");
   result.embedding.tokens = embeddingTokens[0];
   return Error::success();
 }

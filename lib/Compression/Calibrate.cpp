@@ -10,7 +10,6 @@
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Reference/ReferenceModel.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 namespace picollm {
 #define GEN_PASS_DEF_CALIBRATE
@@ -33,15 +32,6 @@ struct Calibrate : picollm::impl::CalibrateBase<Calibrate> {
   }
 
   llvm::Error calibrate(ModuleOp module);
-
-  /// Folder of a part of the checkpoint; empty where nothing is kept.
-  std::string part(llvm::StringRef name) const {
-    if (checkpoint.empty())
-      return {};
-    llvm::SmallString<128> path(llvm::StringRef(checkpoint.getValue()));
-    llvm::sys::path::append(path, name);
-    return path.str().str();
-  }
 };
 
 } // namespace
@@ -176,10 +166,13 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto texts = readTokenFile(tokens);
   if (!texts)
     return texts.takeError();
-  auto ofFisher = openCheckpoint(part("fisher"), module, tokens, losses);
+  auto kept = openCheckpoint(checkpoint, module, tokens, losses);
+  if (!kept)
+    return kept.takeError();
+  auto ofFisher = kept->part("fisher");
   if (!ofFisher)
     return ofFisher.takeError();
-  auto ofLosses = openCheckpoint(part("losses"), module, tokens, losses);
+  auto ofLosses = kept->part("losses");
   if (!ofLosses)
     return ofLosses.takeError();
   WeightReader reader;

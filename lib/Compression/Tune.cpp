@@ -6,8 +6,8 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Support/Progress.h"
-#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/RawVector.h"
+#include "picollm/Support/ReadFile.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
@@ -33,7 +33,6 @@ public:
   llvm::Error tune(double minutes, int64_t steps, double rate);
 
 private:
-  std::string stateFile(int64_t step) const;
   llvm::Error keep(int64_t step, int64_t steps);
   llvm::Error readKept(int64_t &steps);
   llvm::Error differentiateLoss(size_t text, int64_t firstRow,
@@ -71,12 +70,6 @@ static std::string describeMean(llvm::ArrayRef<double> divergences) {
   return text;
 }
 
-/// Two of them are there at a time, as the process may be killed before the
-/// last step is known to be done.
-std::string DistilledModel::stateFile(int64_t step) const {
-  return checkpoint.file("state-" + llvm::Twine(step % 2));
-}
-
 llvm::Error DistilledModel::keep(int64_t step, int64_t steps) {
   if (!checkpoint.isKept())
     return llvm::Error::success();
@@ -87,14 +80,14 @@ llvm::Error DistilledModel::keep(int64_t step, int64_t steps) {
     writeState(os);
     return llvm::Error::success();
   };
-  if (llvm::Error error = writeFile(stateFile(step), write))
+  if (llvm::Error error = writeFile(checkpoint.sumsFile(step), write))
     return error;
   return checkpoint.setSteps(step);
 }
 
 /// Goes on behind the last step of an earlier process.
 llvm::Error DistilledModel::readKept(int64_t &steps) {
-  const std::string path = stateFile(checkpoint.steps());
+  const std::string path = checkpoint.sumsFile(checkpoint.steps());
   auto buffer = readFile(path);
   if (!buffer)
     return buffer.takeError();

@@ -16,6 +16,19 @@ static std::string contentOf(llvm::StringRef path) {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
+static llvm::Error makeFolder(llvm::StringRef folder) {
+  if (std::error_code error = fs::create_directories(folder))
+    return llvm::createStringError(
+        error, folder + ": cannot be made: " + error.message());
+  return llvm::Error::success();
+}
+
+void Checkpoint::readSteps() {
+  const std::string steps = contentOf(file("steps"));
+  if (llvm::StringRef(steps).trim().getAsInteger(10, done) || done < 0)
+    done = 0;
+}
+
 llvm::Expected<Checkpoint> Checkpoint::open(llvm::StringRef folder,
                                             llvm::StringRef key) {
   Checkpoint checkpoint;
@@ -24,18 +37,25 @@ llvm::Expected<Checkpoint> Checkpoint::open(llvm::StringRef folder,
   checkpoint.folder = folder.str();
   const std::string keyFile = checkpoint.file("key");
   if (contentOf(keyFile) == key) {
-    const std::string steps = contentOf(checkpoint.file("steps"));
-    if (llvm::StringRef(steps).trim().getAsInteger(10, checkpoint.done) ||
-        checkpoint.done < 0)
-      checkpoint.done = 0;
+    checkpoint.readSteps();
     return checkpoint;
   }
   fs::remove_directories(folder);
-  if (std::error_code error = fs::create_directories(folder))
-    return llvm::createStringError(
-        error, folder + ": cannot be made: " + error.message());
+  if (llvm::Error error = makeFolder(folder))
+    return std::move(error);
   if (llvm::Error error = writeFile(keyFile, key))
     return std::move(error);
+  return checkpoint;
+}
+
+llvm::Expected<Checkpoint> Checkpoint::part(llvm::StringRef name) const {
+  Checkpoint checkpoint;
+  if (!isKept())
+    return checkpoint;
+  checkpoint.folder = file(name);
+  if (llvm::Error error = makeFolder(checkpoint.folder))
+    return std::move(error);
+  checkpoint.readSteps();
   return checkpoint;
 }
 

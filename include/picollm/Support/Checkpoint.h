@@ -24,10 +24,21 @@ public:
   static llvm::Expected<Checkpoint> open(llvm::StringRef folder,
                                          llvm::StringRef key);
 
+  /// A checkpoint inside this one, for a part of the pass: under the same key,
+  /// with steps of its own.
+  llvm::Expected<Checkpoint> part(llvm::StringRef name) const;
+
   bool isKept() const { return !folder.empty(); }
 
   /// Path of a file in the folder; empty without one.
   std::string file(const llvm::Twine &name) const;
+
+  /// Path of the file for what is summed up over the steps, as it is after so
+  /// many. Two of them are there at a time, as the process may be killed
+  /// between its writing and setSteps.
+  std::string sumsFile(int64_t steps) const {
+    return file("sums-" + llvm::Twine(steps % 2));
+  }
 
   /// How many steps of the pass are done and need not be done again.
   int64_t steps() const { return done; }
@@ -35,6 +46,8 @@ public:
   llvm::Error setSteps(int64_t steps);
 
 private:
+  void readSteps();
+
   std::string folder;
   int64_t done = 0;
 };

@@ -17,26 +17,47 @@ struct CheckpointTest : testing::Test {
   std::string folder = testing::TempDir() + "checkpoint-test/of/a-pass";
   void SetUp() override { std::filesystem::remove_all(folder); }
   void TearDown() override { std::filesystem::remove_all(folder); }
+
+  /// What a process leaves under a key: 41 steps and a file.
+  void keep(const char *key) {
+    Checkpoint checkpoint = open(folder, key);
+    EXPECT_TRUE(checkpoint.isKept());
+    EXPECT_EQ(checkpoint.steps(), 0);
+    std::ofstream(checkpoint.file("what")) << "something";
+    EXPECT_FALSE(checkpoint.setSteps(41));
+  }
 };
 
 TEST_F(CheckpointTest, StaysUnderItsKey) {
-  Checkpoint first = open(folder, "key");
-  EXPECT_TRUE(first.isKept());
-  EXPECT_EQ(first.steps(), 0);
-  std::ofstream(first.file("what")) << "something";
-  ASSERT_FALSE(first.setSteps(41));
+  keep("key");
   Checkpoint second = open(folder, "key");
   EXPECT_EQ(second.steps(), 41);
   EXPECT_TRUE(std::filesystem::exists(second.file("what")));
 }
 
 TEST_F(CheckpointTest, NothingStaysUnderAnotherKey) {
-  Checkpoint first = open(folder, "key");
-  std::ofstream(first.file("what")) << "something";
-  ASSERT_FALSE(first.setSteps(41));
+  keep("key");
   Checkpoint second = open(folder, "another key");
   EXPECT_EQ(second.steps(), 0);
   EXPECT_FALSE(std::filesystem::exists(second.file("what")));
+}
+
+TEST_F(CheckpointTest, APartHasStepsOfItsOwnUnderTheSameKey) {
+  keep("key");
+  auto part = [&](const char *key) {
+    return llvm::cantFail(open(folder, key).part("one"));
+  };
+  EXPECT_EQ(part("key").steps(), 0);
+  ASSERT_FALSE(part("key").setSteps(7));
+  EXPECT_EQ(part("key").steps(), 7);
+  EXPECT_EQ(open(folder, "key").steps(), 41);
+  EXPECT_EQ(part("another key").steps(), 0);
+  EXPECT_FALSE(llvm::cantFail(Checkpoint().part("one")).isKept());
+}
+
+TEST_F(CheckpointTest, TheSumsOfOneStepLieBesideThoseOfTheNext) {
+  Checkpoint checkpoint = open(folder, "key");
+  EXPECT_NE(checkpoint.sumsFile(4), checkpoint.sumsFile(5));
 }
 
 TEST_F(CheckpointTest, WhatIsNoNumberOfStepsIsNone) {
