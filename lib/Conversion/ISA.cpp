@@ -22,7 +22,7 @@ const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
 /// Brings the low (0) or high (1) 8 bytes of each 16 of two vectors together in
 /// pairs, as the unpack instructions of x86.
 Value picollm::addInterleaved(KernelBuilder &k, Value sums, Value low,
-                              Value high, int64_t plane, int64_t half,
+                              Value high, int64_t weight, int64_t half,
                               Value (*multiply)(KernelBuilder &, Value,
                                                 Value)) {
   SmallVector<int64_t> lanes;
@@ -31,8 +31,8 @@ Value picollm::addInterleaved(KernelBuilder &k, Value sums, Value low,
       lanes.push_back(base + 8 * half + i);
       lanes.push_back(base + 8 * half + i + 32);
     }
-  Value weight = k.constant(low.getType(), int64_t(1) << plane);
-  return k.add(sums, multiply(k, weight, k.shuffle(low, high, lanes)));
+  return k.add(sums, multiply(k, k.constant(low.getType(), weight),
+                              k.shuffle(low, high, lanes)));
 }
 
 Value picollm::extendHalfByInstruction(KernelBuilder &k, Value bits) {

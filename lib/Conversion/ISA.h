@@ -35,11 +35,13 @@ struct InstructionHooks {
 
   /// Sums of table look-ups. sums: i16 x 16, of rows 8 half .. 8 half + 7 and
   /// 8 half + 16 .. 8 half + 23; low, high: i8 x 32, one per row -> sums +
-  /// 2^plane * (low + high).
+  /// weight * (low + high), weight in 1..127.
   Value (*addLookUps)(KernelBuilder &k, Value sums, Value low, Value high,
-                      int64_t plane, int64_t half);
-  /// Loads a table of 16 int8 for `lookUp`.
+                      int64_t weight, int64_t half);
+  /// Loads a table of 16 int8 with table[15 - i] = -table[i] for `lookUp`.
   Values (*loadTable)(KernelBuilder &k, Value pointer);
+  /// A constant table of any 16 int8.
+  Values (*makeTable)(KernelBuilder &k, llvm::ArrayRef<int8_t> entries);
   /// index: i8 x 32 in 0..15 -> i8 x 32: table[index].
   Value (*lookUp)(KernelBuilder &k, const Values &table, Value index);
 
@@ -59,7 +61,7 @@ const InstructionHooks &dotProductHooks();
 
 /// addLookUps by a multiplication that adds pairs.
 Value addInterleaved(KernelBuilder &k, Value sums, Value low, Value high,
-                     int64_t plane, int64_t half,
+                     int64_t weight, int64_t half,
                      Value (*multiply)(KernelBuilder &, Value, Value));
 
 /// Conversions of one instruction, as LLVM selects it for the types.

@@ -76,6 +76,11 @@ Value KernelBuilder::vectorOf(ArrayRef<float> values) {
       b, DenseElementsAttr::get(vec(values.size(), f32), values));
 }
 
+Value KernelBuilder::vectorOf(ArrayRef<int8_t> values) {
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(vec(values.size(), i8), values));
+}
+
 //===-- Memory ------------------------------------------------------------===//
 
 Value KernelBuilder::at(Value pointer, int64_t bytes) {

@@ -56,6 +56,7 @@ public:
   }
   Value index(int64_t value) { return constant(i64, value); }
   Value vectorOf(llvm::ArrayRef<float> values);
+  Value vectorOf(llvm::ArrayRef<int8_t> values);
 
   // Memory.
   Value at(Value pointer, int64_t bytes);

@@ -1,6 +1,7 @@
 //===- ColumnLoops.cpp - hot loops over one column of weights -------------===//
 
 #include "ColumnLoops.h"
+#include "picollm/Layout/Levels.h"
 #include <algorithm>
 #include <cmath>
 
@@ -43,9 +44,11 @@ float picollm::largestMagnitude(const float *x, int64_t n) {
   return *std::max_element(lanes, lanes + laneCount);
 }
 
+// Widths with even levels.
+
 PICOLLM_CLONES
-float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
-                                     float s, int64_t bits) {
+static float evenRoundingError(const float *x, const float *w, int64_t n,
+                               float s, int64_t bits) {
   float top = static_cast<float>((1 << bits) - 1);
   float inverse = 0.5f / s, middle = 0.5f * top, step = 2.0f * s;
   float lowest = -s * top;
@@ -63,8 +66,8 @@ float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
 }
 
 PICOLLM_CLONES
-void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
-                          uint16_t *codes, float *values) {
+static void roundToEven(const float *x, int64_t n, float s, int64_t bits,
+                        uint16_t *codes, float *values) {
   float top = static_cast<float>((1 << bits) - 1);
   float inverse = 0.5f / s, middle = 0.5f * top;
   for (int64_t i = 0; i < n; ++i) {
@@ -74,6 +77,117 @@ void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
     q = (q + roundingOffset) - roundingOffset;
     codes[i] = static_cast<uint16_t>(static_cast<int32_t>(q));
     values[i] = s * (2.0f * q - top);
+  }
+}
+
+// Others: the places of |x| among the positive levels by comparison with the
+// middles between them.
+
+namespace {
+template <size_t count> struct Steps {
+  float first;
+  std::array<float, count - 1> middles, widths;
+
+  constexpr explicit Steps(const std::array<int32_t, count> &levels)
+      : first(float(levels[0])), middles(), widths() {
+    for (size_t i = 0; i + 1 < count; ++i) {
+      middles[i] = 0.5f * float(levels[i] + levels[i + 1]);
+      widths[i] = float(levels[i + 1] - levels[i]);
+    }
+  }
+};
+} // namespace
+
+static constexpr Steps steps3(positiveLevels3);
+static constexpr Steps steps4(positiveLevels4);
+
+template <size_t count>
+[[gnu::always_inline]] static inline float
+unevenRoundingError(const Steps<count> &steps, const float *x, const float *w,
+                    int64_t n, float s) {
+  const float inverse = 1.0f / s;
+  float lanes[laneCount] = {};
+  for (int64_t i = 0; i < n; i += laneCount)
+    for (int64_t l = 0; l < laneCount; ++l) {
+      const float magnitude = std::fabs(x[i + l]), at = magnitude * inverse;
+      float level = steps.first;
+      for (size_t k = 0; k + 1 < count; ++k)
+        level += at > steps.middles[k] ? steps.widths[k] : 0.0f;
+      const float error = level * s - magnitude;
+      lanes[l] += w[i + l] * (error * error);
+    }
+  return sumOfLanes(lanes);
+}
+
+template <size_t count>
+[[gnu::always_inline]] static inline void
+roundToUneven(const Steps<count> &steps, const float *x, int64_t n, float s,
+              uint16_t *codes, float *values) {
+  const float inverse = 1.0f / s;
+  for (int64_t i = 0; i < n; ++i) {
+    const float at = std::fabs(x[i]) * inverse;
+    float level = steps.first;
+    int32_t place = 0;
+    for (size_t k = 0; k + 1 < count; ++k) {
+      level += at > steps.middles[k] ? steps.widths[k] : 0.0f;
+      place += at > steps.middles[k];
+    }
+    const int32_t half = int32_t(count);
+    codes[i] =
+        static_cast<uint16_t>(x[i] < 0.0f ? half - 1 - place : half + place);
+    values[i] = (x[i] < 0.0f ? -s : s) * level;
+  }
+}
+
+PICOLLM_CLONES
+static float roundingError3(const float *x, const float *w, int64_t n,
+                            float s) {
+  return unevenRoundingError(steps3, x, w, n, s);
+}
+PICOLLM_CLONES
+static float roundingError4(const float *x, const float *w, int64_t n,
+                            float s) {
+  return unevenRoundingError(steps4, x, w, n, s);
+}
+PICOLLM_CLONES
+static void round3(const float *x, int64_t n, float s, uint16_t *codes,
+                   float *values) {
+  roundToUneven(steps3, x, n, s, codes, values);
+}
+PICOLLM_CLONES
+static void round4(const float *x, int64_t n, float s, uint16_t *codes,
+                   float *values) {
+  roundToUneven(steps4, x, n, s, codes, values);
+}
+
+float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
+                                     float s, int64_t bits) {
+  switch (bits) {
+  case 3:
+    return roundingError3(x, w, n, s);
+  case 4:
+    return roundingError4(x, w, n, s);
+  default:
+    return evenRoundingError(x, w, n, s, bits);
+  }
+}
+
+/// Codes of 3 bits by rising level.
+static constexpr std::array<uint16_t, 8> codesOfPlaces3 = {0, 1, 2, 4,
+                                                           3, 5, 6, 7};
+
+void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
+                          uint16_t *codes, float *values) {
+  switch (bits) {
+  case 3:
+    round3(x, n, s, codes, values);
+    for (int64_t i = 0; i < n; ++i)
+      codes[i] = codesOfPlaces3[codes[i]];
+    return;
+  case 4:
+    return round4(x, n, s, codes, values);
+  default:
+    return roundToEven(x, n, s, bits, codes, values);
   }
 }
 

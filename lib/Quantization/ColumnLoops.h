@@ -26,12 +26,12 @@ float weightedSquareSum(const float *x, const float *w, int64_t n);
 /// max |x|
 float largestMagnitude(const float *x, int64_t n);
 
-/// sum w (x - nearest s (2 q - (2^bits - 1)))^2, q in 0 .. 2^bits - 1; s > 0,
-/// bits in 1..8.
+/// sum w (x - nearest s levelOf(bits, q))^2, q in 0 .. 2^bits - 1; s > 0, bits
+/// in 1..8.
 float weightedRoundingError(const float *x, const float *w, int64_t n, float s,
                             int64_t bits);
 
-/// codes = the q above, values = s (2 q - (2^bits - 1)).
+/// codes = the q above, values = s levelOf(bits, q).
 void roundColumn(const float *x, int64_t n, float s, int64_t bits,
                  uint16_t *codes, float *values);
 

@@ -3,6 +3,7 @@
 #include "ErrorFeedback.h"
 #include "ColumnLoops.h"
 #include "StepSearch.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
@@ -49,7 +50,7 @@ public:
       for (int64_t i = 0; i < slice.count; ++i)
         weights += w[i];
       float reach = plan.segmentScales[slice.panel][place] *
-                    static_cast<float>((1 << bits) - 1);
+                    static_cast<float>(topLevel(bits));
       enclosing = std::max(enclosing, magnitude / reach);
     }
     if (enclosing == 0) // only width 0 and 16, or zeros
@@ -202,11 +203,11 @@ void picollm::fitSegmentScales(FeedbackPlan &plan, const FeedbackRows &rows) {
   for (const RowSlice &slice : rows.slices)
     for (int64_t bits = 1; bits <= 8; ++bits) {
       double leastError = INFINITY;
-      float best = gaussianHalfStep(bits);
+      float best = gaussianStep(bits);
       for (float multiple :
            {0.4f, 0.55f, 0.7f, 0.85f, 1.0f, 1.2f, 1.5f, 2.0f, 2.8f}) {
         double error = 0;
-        float scale = gaussianHalfStep(bits) * multiple;
+        float scale = gaussianStep(bits) * multiple;
         for (int64_t k = 0; k < n; ++k)
           if (plan.bits[slice.panel][k] == bits &&
               deviations[k] * scale > minUsableStep)

@@ -4,6 +4,7 @@
 #include "FeedbackFactor.h"
 #include "StackRows.h"
 #include "StepSearch.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Quantization/BitWidths.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
@@ -32,9 +33,9 @@ struct ColumnMeasure {
   float halfStep(size_t width, size_t step) const {
     int64_t bits = candidateWidths[width];
     if (step == stepMultiples.size())
-      return largest / static_cast<float>((1 << bits) - 1);
+      return largest / static_cast<float>(topLevel(bits));
     double deviation = weights > 0 ? std::sqrt(squares / weights) : 0.0;
-    return static_cast<float>(deviation) * gaussianHalfStep(bits) *
+    return static_cast<float>(deviation) * gaussianStep(bits) *
            stepMultiples[step];
   }
 

@@ -138,7 +138,7 @@ void StackQuantizer::plan() {
     for (int64_t at : stored) {
       bits.push_back(widths[at]);
       segmentScales.push_back(
-          widths[at] > 0 && widths[at] <= 8 ? gaussianHalfStep(widths[at]) : 1);
+          widths[at] > 0 && widths[at] <= 8 ? gaussianStep(widths[at]) : 1);
     }
   }
 }

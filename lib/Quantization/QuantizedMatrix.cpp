@@ -1,6 +1,7 @@
 //===- QuantizedMatrix.cpp - a matrix as codes and scales -----------------===//
 
 #include "picollm/Quantization/QuantizedMatrix.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Support/Half.h"
 #include "llvm/ADT/Twine.h"
 
@@ -113,7 +114,6 @@ void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
   for (size_t s = 0; s < layout.panels[panel].segments.size(); ++s) {
     const Segment &segment = layout.panels[panel].segments[s];
     float segmentScale = values.segmentScales[s];
-    int64_t top = (int64_t(1) << segment.bits) - 1;
     const int64_t begin = j, end = j + segment.columns;
     for (; j < end && segment.group; ++j) {
       const int64_t g = group + (j - begin) / segment.group;
@@ -124,9 +124,10 @@ void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
     }
     group += segmentGroups(segment);
     for (; j < end; ++j) {
-      float level = segment.bits == 0    ? 0.0f
-                    : segment.bits == 16 ? halfToFloat(codes[j])
-                                         : float(2 * int64_t(codes[j]) - top);
+      float level = segment.bits == 0 ? 0.0f
+                    : segment.bits == 16
+                        ? halfToFloat(codes[j])
+                        : float(levelOf(segment.bits, codes[j]));
       float scale = rowScale * halfToFloat(matrix.columnScales[j]);
       out[matrix.order[j]] = (scale * segmentScale) * level;
     }

@@ -8,14 +8,14 @@
 
 namespace picollm {
 
-/// Half the distance of neighbouring levels that serves a unit Gaussian best
-/// with 2^bits even levels (Max 1960, table II), bits in 1..8. The segment
-/// scale a_s of the layout, so that c_j stays near the size of the column.
-inline float gaussianHalfStep(int64_t bits) {
-  constexpr std::array<float, 9> halfSteps = {0,       0.7979f, 0.4979f,
-                                              0.2930f, 0.1676f, 0.0940f,
-                                              0.0520f, 0.0284f, 0.0154f};
-  return halfSteps[bits];
+/// The scale of levels (levelOf) that serves a unit Gaussian best, bits in
+/// 1..8; where these are even, after Max 1960, table II. The segment scale a_s
+/// of the layout, so that c_j stays near the size of the column.
+inline float gaussianStep(int64_t bits) {
+  constexpr std::array<float, 9> steps = {0,       0.7979f, 0.4979f,
+                                          0.2443f, 0.1364f, 0.0940f,
+                                          0.0520f, 0.0284f, 0.0154f};
+  return steps[bits];
 }
 
 /// Multiples of the Gaussian step that are tried. Far above 1 because a column

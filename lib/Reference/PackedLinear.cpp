@@ -1,6 +1,7 @@
 //===- PackedLinear.cpp - mixed-bit products of many tokens ---------------===//
 
 #include "picollm/Reference/PackedLinear.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Reference/MatrixProduct.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
@@ -61,18 +62,18 @@ private:
 };
 } // namespace
 
-/// sum_j (2 q_j - (2^b - 1)) code_j.
+/// sum_j level_j code_j.
 void RowTile::fillCodes(const EncodedBlock &block) {
   width = block.columns;
   weights.resize(rows * width);
-  int32_t top = (1 << block.bits) - 1;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < width; ++j)
-      weights[i * width + j] = 2 * codes[i * columns + block.begin + j] - top;
+      weights[i * width + j] = levelOf(
+          block.bits, codes[i * columns + block.begin + j], block.group >= 0);
 }
 
-/// sum_groups sum_p 2^p entry[bits of plane p]: as a product, the weight of an
-/// entry is the sum of the 2^p of the planes that select it.
+/// sum_groups sum_p a_p entry[bits of plane p]: as a product, the weight of an
+/// entry is the sum of the weights a_p of the planes that select it.
 void RowTile::fillTables(const EncodedBlock &block) {
   int64_t groups = block.columns / groupColumns;
   width = groups * tableEntries;
@@ -84,7 +85,8 @@ void RowTile::fillTables(const EncodedBlock &block) {
         int entry = 0;
         for (int64_t k = 0; k < groupColumns; ++k)
           entry |= (row[g * groupColumns + k] >> p & 1) << k;
-        weights[i * width + g * tableEntries + entry] += 1 << p;
+        weights[i * width + g * tableEntries + entry] +=
+            planeWeight(block.bits, p, block.group >= 0);
       }
   }
 }

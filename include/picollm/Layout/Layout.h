@@ -4,14 +4,15 @@
 // order of columns. A panel gives each run of stored columns (a segment) one
 // width in bits:
 //
-//   W[i][order[j]] ~ r_i * c_j * a_s * (2 q[i][j] - (2^b - 1))    1 <= b <= 8
-//   W[i][order[j]] ~ r_i * c_j * a_s * f16[i][j]                  b == 16
-//   W[i][order[j]] ~ 0                                            b == 0
+//   W[i][order[j]] ~ r_i * c_j * a_s * l_b(q[i][j])    1 <= b <= 8
+//   W[i][order[j]] ~ r_i * c_j * a_s * f16[i][j]       b == 16
+//   W[i][order[j]] ~ 0                                 b == 0
 //
 // with j the stored position of a column, r_i the row scale, c_j the column
-// scale, a_s the scale of segment s that holds j, q an unsigned code of b bits.
-// A segment may have groups: each 128 of its columns (the last group may be
-// shorter) then have a scale d and a zero z of their own in every row:
+// scale, a_s the scale of segment s that holds j, q an unsigned code of b bits
+// and l_b(q) the integer that it stands for (Levels.h). A segment may have
+// groups: each 128 of its columns (the last group may be shorter) then have a
+// scale d and a zero z of their own in every row:
 //
 //   W[i][order[j]] ~ r_i * c_j * a_s * d[i][g] * (2 q[i][j] - 2 z[i][g])
 //

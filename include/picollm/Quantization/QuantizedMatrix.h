@@ -11,7 +11,8 @@ namespace picollm {
 
 /// Codes and scales of one row panel.
 struct QuantizedPanel {
-  /// a_s, one per segment; multiplies 2 q - (2^b - 1), or the f16 of width 16.
+  /// a_s, one per segment; multiplies the level of a code (Levels.h), or the
+  /// f16 of width 16.
   std::vector<float> segmentScales;
   /// r_i as IEEE half bits, one per row.
   std::vector<uint16_t> rowScales;

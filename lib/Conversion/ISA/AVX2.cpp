@@ -27,8 +27,8 @@ static Value widen(KernelBuilder &k, Value sums, Value words) {
 static Value rowSums(KernelBuilder &k, Value sums) { return sums; }
 
 static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                        int64_t plane, int64_t half) {
-  return addInterleaved(k, sums, low, high, plane, half, multiply);
+                        int64_t weight, int64_t half) {
+  return addInterleaved(k, sums, low, high, weight, half, multiply);
 }
 
 static Values loadTable(KernelBuilder &k, Value pointer) {
@@ -37,6 +37,12 @@ static Values loadTable(KernelBuilder &k, Value pointer) {
   for (int64_t i = 0; i < 32; ++i)
     twice.push_back(i % 16);
   return {k.shuffle(table, table, twice)};
+}
+
+static Values makeTable(KernelBuilder &k, ArrayRef<int8_t> entries) {
+  SmallVector<int8_t> twice(entries);
+  twice.append(entries.begin(), entries.end());
+  return {k.vectorOf(twice)};
 }
 
 static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
@@ -53,6 +59,7 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          rowSums,
                                          addLookUps,
                                          loadTable,
+                                         makeTable,
                                          lookUp,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};

@@ -79,15 +79,15 @@ static Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
 /// Two look-ups and the two sums of a row would have to become neighbours for
 /// the dot product: longer than to multiply them as they are.
 static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                        int64_t plane, int64_t half) {
-  Value weight = k.constant(k.vec(8, k.i8), int64_t(1) << plane);
+                        int64_t weight, int64_t half) {
+  Value factor = k.constant(k.vec(8, k.i8), weight);
   Values parts;
   for (int64_t i : {0, 1}) {
     Value sum = k.slice(sums, 8 * i, 8);
     for (Value entries : {low, high}) {
       Value rows = k.slice(entries, 16 * i + 8 * half, 8);
-      sum = k.add(sum, plane ? multiplyEight(k, rows, weight)
-                             : k.signExtend(rows, k.vec(8, k.i16)));
+      sum = k.add(sum, weight > 1 ? multiplyEight(k, rows, factor)
+                                  : k.signExtend(rows, k.vec(8, k.i16)));
     }
     parts.push_back(sum);
   }
@@ -96,6 +96,10 @@ static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
 
 static Values loadTable(KernelBuilder &k, Value pointer) {
   return {k.load(k.vec(16, k.i8), pointer, 16)};
+}
+
+static Values makeTable(KernelBuilder &k, ArrayRef<int8_t> entries) {
+  return {k.vectorOf(entries)};
 }
 
 static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
@@ -115,6 +119,7 @@ const InstructionHooks &picollm::neonHooks() {
                                          rowSums,
                                          addLookUps,
                                          loadTable,
+                                         makeTable,
                                          lookUp,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};

@@ -36,8 +36,8 @@ static Value widen(KernelBuilder &k, Value sums, Value words) {
 static Value rowSums(KernelBuilder &k, Value sums) { return sums; }
 
 static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
-                        int64_t plane, int64_t half) {
-  return addInterleaved(k, sums, low, high, plane, half, multiply);
+                        int64_t weight, int64_t half) {
+  return addInterleaved(k, sums, low, high, weight, half, multiply);
 }
 
 /// The upper half of a table is the negated lower half in reverse, because
@@ -49,24 +49,35 @@ static Values loadTable(KernelBuilder &k, Value pointer) {
   return entries;
 }
 
-static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
-  Value zero = k.constant(index.getType(), 0);
-  auto isSet = [&](Value bits, int64_t mask) {
-    return k.compare(arith::CmpIPredicate::ne, k.bitAnd(bits, mask), zero);
-  };
-  // Bit 3 clear: use entry 15 - i, negated.
-  Value upper = isSet(index, 8);
-  Value flip = k.select(upper, zero, k.constant(index.getType(), 0xff));
-  Value position = k.bitXor(index, flip);
-  Values level = table;
-  for (int64_t bit = 0; bit < 3; ++bit) {
-    Value mask = isSet(position, 1 << bit);
+static Values makeTable(KernelBuilder &k, ArrayRef<int8_t> entries) {
+  Values splats;
+  for (int8_t entry : entries)
+    splats.push_back(k.constant(k.vec(32, k.i8), entry));
+  return splats;
+}
+
+/// The entry whose number is in the low bits of `index`.
+static Value chooseEntry(KernelBuilder &k, Values entries, Value index) {
+  for (int64_t bit = 1; entries.size() > 1; bit *= 2) {
+    Value isOdd = k.compare(arith::CmpIPredicate::ne, k.bitAnd(index, bit),
+                            k.constant(index.getType(), 0));
     Values next;
-    for (size_t i = 0; i < level.size(); i += 2)
-      next.push_back(k.select(mask, level[i + 1], level[i]));
-    level = next;
+    for (size_t i = 0; i < entries.size(); i += 2)
+      next.push_back(k.select(isOdd, entries[i + 1], entries[i]));
+    entries = next;
   }
-  return k.sub(k.bitXor(level[0], flip), flip);
+  return entries[0];
+}
+
+static Value lookUp(KernelBuilder &k, const Values &table, Value index) {
+  if (table.size() == 16)
+    return chooseEntry(k, table, index);
+  Value zero = k.constant(index.getType(), 0);
+  // Bit 3 clear: use entry 15 - i, negated.
+  Value upper = k.compare(arith::CmpIPredicate::ne, k.bitAnd(index, 8), zero);
+  Value flip = k.select(upper, zero, k.constant(index.getType(), 0xff));
+  Value entry = chooseEntry(k, table, k.bitXor(index, flip));
+  return k.sub(k.bitXor(entry, flip), flip);
 }
 
 static Value extendHalf(KernelBuilder &k, Value bits) {
@@ -119,7 +130,7 @@ const InstructionHooks &picollm::portableHooks() {
       multiply,        multiplySigned,
       widen,           rowSums,
       addLookUps,      loadTable,
-      lookUp,          extendHalf,
-      truncateToHalf};
+      makeTable,       lookUp,
+      extendHalf,      truncateToHalf};
   return hooks;
 }

@@ -2,6 +2,7 @@
 
 #include "../ISA.h"
 #include "../StepFunctions.h"
+#include "picollm/Layout/Levels.h"
 
 using namespace picollm;
 using mlir::arith::CmpIPredicate;
@@ -54,6 +55,34 @@ static Value loadZero(KernelBuilder &k, int64_t bits, Value zeros, Value r) {
     return zero;
   Value shift = k.truncate(k.shiftLeft(k.shiftRight(r, 4), 2), k.i32);
   return k.bitAnd(mlir::arith::ShRUIOp::create(k.b, zero, shift), 15);
+}
+
+/// levelOf(bits, code), i32.
+static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
+  if (bits == 3) {
+    Value level = k.constant(k.i32, -topLevel(3));
+    for (int64_t p = 0; p < 3; ++p)
+      level =
+          k.add(level, k.mul(k.bitAnd(k.shiftRight(code, p), 1),
+                             k.constant(k.i32, 2 * planeWeight(3, p, false))));
+    return level;
+  }
+  if (bits != 4)
+    return k.sub(k.shiftLeft(code, 1),
+                 k.constant(k.i32, (int64_t(1) << bits) - 1));
+  // The magnitudes are the bytes of one number.
+  uint64_t magnitudes = 0;
+  for (int64_t i = 0; i < 8; ++i)
+    magnitudes |= uint64_t(positiveLevels4[i]) << 8 * i;
+  Value isPositive = k.compare(CmpIPredicate::sge, code, k.constant(k.i32, 8));
+  Value flip =
+      k.select(isPositive, k.constant(k.i32, 0), k.constant(k.i32, 15));
+  Value shift = k.shiftLeft(k.bitAnd(k.bitXor(code, flip), 7), 3);
+  Value bytes = mlir::arith::ShRUIOp::create(
+      k.b, k.constant(k.i64, int64_t(magnitudes)), k.zeroExtend(shift, k.i64));
+  Value magnitude = k.bitAnd(k.truncate(bytes, k.i32), 0xff);
+  return k.select(isPositive, magnitude,
+                  k.sub(k.constant(k.i32, 0), magnitude));
 }
 
 /// void decode(segment of a tile, row of the tile, columns, order, column
@@ -111,11 +140,9 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
         Value place = k.at(k.at(weights, 64 * column), k.shiftLeft(r, 1));
         value = k.fmul(k.lane(factor, column), loadHalf(k, place));
       } else {
-        Value middle = segment.group
-                           ? twiceZero
-                           : k.constant(k.i32, (int64_t(1) << bits) - 1);
-        Value level = k.sub(
-            k.shiftLeft(loadCode(k, bits, weights, r, column), 1), middle);
+        Value code = loadCode(k, bits, weights, r, column);
+        Value level = segment.group ? k.sub(k.shiftLeft(code, 1), twiceZero)
+                                    : emitLevel(k, bits, code);
         value = k.fmul(k.lane(factor, column), k.toFloat(level, k.f32));
       }
       Value target = k.zeroExtend(

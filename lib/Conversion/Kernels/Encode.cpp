@@ -12,6 +12,7 @@
 
 #include "../ISA.h"
 #include "../StepFunctions.h"
+#include "picollm/Layout/EncodedActivation.h"
 
 using namespace picollm;
 using mlir::arith::CmpFPredicate;
@@ -55,22 +56,23 @@ static Value magnitudeBits(KernelBuilder &k, Value x, Type words) {
   return k.bitAnd(k.bitcast(x, words), 0x7fffffff);
 }
 
-/// Stores scale * a_s for a block of maximum `maximum`; returns 127 / maximum,
-/// or 0 where all is 0.
-static Value storeScale(KernelBuilder &k, Value maximum,
+/// Stores scale * a_s for a block of maximum `maximum`; returns largest /
+/// maximum, or 0 where all is 0.
+static Value storeScale(KernelBuilder &k, Value maximum, float largest,
                         const BlockArguments &a) {
-  Value limit = k.constant(k.f32, 127.0), zero = k.constant(k.f32, 0.0);
+  Value limit = k.constant(k.f32, largest), zero = k.constant(k.f32, 0.0);
   k.store(k.fmul(k.fdiv(maximum, limit), a.segmentScale), a.scale, 4);
   return k.select(k.compare(CmpFPredicate::OGT, maximum, zero),
                   k.fdiv(limit, maximum), zero);
 }
 
-/// roundeven(x * inverse) in -127..127 as i32; a NaN gives 127.
-static Value quantize(KernelBuilder &k, Value x, Value inverse, Type words) {
+/// roundeven(x * inverse) in -largest .. largest as i32; a NaN gives `largest`.
+static Value quantize(KernelBuilder &k, Value x, Value inverse, float largest,
+                      Type words) {
   Type floats = x.getType();
   Value magic = k.constant(floats, 12582912.0);
   Value rounded = k.fsub(k.fadd(k.fmul(x, inverse), magic), magic);
-  Value high = k.constant(floats, 127.0), low = k.constant(floats, -127.0);
+  Value high = k.constant(floats, largest), low = k.constant(floats, -largest);
   rounded =
       k.select(k.compare(CmpFPredicate::OLT, rounded, high), rounded, high);
   rounded = k.select(k.compare(CmpFPredicate::OGT, rounded, low), rounded, low);
@@ -93,12 +95,13 @@ static void emitCodes(KernelBuilder &k, Value block, const BlockArguments &a) {
                return {k.maximum(current[0], magnitudeBits(k, load(j), words))};
              });
   Value inverse = storeScale(
-      k, k.bitcast(reduce(k, maximum[0], "llvm.vector.reduce.smax"), k.f32), a);
+      k, k.bitcast(reduce(k, maximum[0], "llvm.vector.reduce.smax"), k.f32),
+      largestCode, a);
   Value factor = k.splat(inverse, 8);
   Values sum =
       k.loop(first, a.columns, 8, {zero},
              [&](Value j, mlir::ValueRange current) -> Values {
-               Value codes = quantize(k, load(j), factor, words);
+               Value codes = quantize(k, load(j), factor, largestCode, words);
                k.store(k.truncate(codes, k.vec(8, k.i8)), k.at(a.values, j), 8);
                return {k.add(current[0], codes)};
              });
@@ -122,7 +125,8 @@ static void emitTables(KernelBuilder &k, Value block, bool sums,
                Value sum = k.fadd(k.fadd(x[0], x[1]), k.fadd(x[2], x[3]));
                return {k.maximum(current[0], k.bitcast(sum, k.i32))};
              });
-  Value inverse = storeScale(k, k.bitcast(maximum[0], k.f32), a);
+  Value inverse =
+      storeScale(k, k.bitcast(maximum[0], k.f32), largestTableEntry, a);
   Value factor = k.splat(inverse, 16);
   auto storeTable = [&](Value j) {
     Values x;
@@ -133,7 +137,8 @@ static void emitTables(KernelBuilder &k, Value block, bool sums,
       x.push_back(k.fmul(k.splat(load(j, column), 16), k.vectorOf(signs)));
     }
     Value sums = k.fadd(k.fadd(x[0], x[1]), k.fadd(x[2], x[3]));
-    Value entries = quantize(k, sums, factor, k.vec(16, k.i32));
+    Value entries =
+        quantize(k, sums, factor, largestTableEntry, k.vec(16, k.i32));
     k.store(k.truncate(entries, k.vec(16, k.i8)),
             k.at(a.values, k.mul(j, k.index(4))), 16);
     return entries;

@@ -6,13 +6,16 @@
 // many multiply-adds as cannot overflow, then in int32. Per block:
 //   sum (2 q - (2^b - 1)) code = 2 I - (2^b - 1) sum(code),  I = sum q code
 // Width 8 takes q - 128, which is signed: 2 I + sum(code). With groups, the
-// factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z.
+// factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z. Levels of
+// a table replace q by what is looked up: the level, or, where multiplications
+// want no signs, the level plus the largest one, L: I - L sum(code).
 //
 //===----------------------------------------------------------------------===//
 
 #include "../ISA.h"
 #include "Dot.h"
 #include "picollm/Layout/Layout.h"
+#include "picollm/Layout/Levels.h"
 
 using namespace picollm;
 
@@ -21,15 +24,29 @@ namespace {
 /// One pass over a block for some of the four groups of 8 rows.
 class FieldsPass {
 public:
-  FieldsPass(KernelBuilder &k, int64_t bits, int64_t tokens,
+  FieldsPass(KernelBuilder &k, const DotKernel &kernel,
              llvm::ArrayRef<int64_t> groups, Value stride)
-      : k(k), hooks(hooksOf(k.isa)), bits(bits), tokens(tokens), groups(groups),
-        stride(stride) {}
+      : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits), tokens(kernel.tokens),
+        groups(groups), stride(stride),
+        hasTable(areLevelsInTable(bits, kernel.group > 0)) {
+    if (!hasTable)
+      return;
+    std::vector<int8_t> levels;
+    for (int32_t code = 0; code < 16; ++code)
+      levels.push_back(int8_t(levelOf(bits, code) + tableOffset()));
+    table = hooks.makeTable(k, levels);
+  }
+
+  bool looksUp() const { return hasTable; }
+  /// What is added to the levels of the table.
+  int64_t tableOffset() const { return hooks.dot ? 0 : topLevel(bits); }
 
   /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
-  /// for 8 bits, -128.
+  /// for 8 bits, -128; a level of a table may be larger.
   int64_t safeMultiplications() const {
-    int64_t largest = bits == 8 ? 128 : (1 << bits) - 1;
+    int64_t largest = hasTable    ? 2 * topLevel(bits)
+                      : bits == 8 ? 128
+                                  : (1 << bits) - 1;
     return 32767 / (hooks.productsPerWord * largest * 127);
   }
   /// Steps whose code is laid out one after the other: as many as fit int16, or
@@ -54,6 +71,8 @@ private:
   int64_t bits, tokens;
   llvm::ArrayRef<int64_t> groups;
   Value stride;
+  bool hasTable;
+  Values table;
 };
 
 } // namespace
@@ -96,8 +115,11 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
   for (int64_t s = 0; s < steps; ++s)
     for (int64_t c : {0, 1}) {
       Values u;
-      for (int64_t g : groups)
+      for (int64_t g : groups) {
         u.push_back(unpack(k.at(weights, s * stepBytes(bits)), c, g));
+        if (hasTable)
+          u.back() = hooks.lookUp(k, table, u.back());
+      }
       Value token = k.at(codes, s * stepColumns + 4 * c);
       ++done;
       for (int64_t t = 0; t < tokens; ++t) {
@@ -130,7 +152,7 @@ static void emitPass(KernelBuilder &k, const DotKernel &kernel,
                      Value begin) {
   const int64_t bits = kernel.bits, tokens = kernel.tokens;
   const InstructionHooks &hooks = hooksOf(k.isa);
-  FieldsPass pass(k, bits, tokens, groups, a.stride);
+  FieldsPass pass(k, kernel, groups, a.stride);
   Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
   Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
   Value codes = k.at(a.values, begin);
@@ -158,14 +180,17 @@ static void emitPass(KernelBuilder &k, const DotKernel &kernel,
       offset = k.add(offset, a.stride);
     Value scale = k.splat(k.load(k.f32, k.at(a.scales, offset), 4), 8);
     Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
-    int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
+    int64_t factor = pass.looksUp() ? -pass.tableOffset()
+                     : bits == 8    ? 1
+                                    : -((int64_t(1) << bits) - 1);
     Value correction = k.splat(
         kernel.group ? codeSum : k.mul(codeSum, k.constant(k.i32, factor)), 8);
     for (size_t g = 0; g < groups.size(); ++g) {
       Value sum = sums[t * groups.size() + g];
       if (!hooks.dot)
         sum = hooks.rowSums(k, sum);
-      sum = k.shiftLeft(sum, 1);
+      if (!pass.looksUp())
+        sum = k.shiftLeft(sum, 1);
       if (kernel.group)
         addBlock(k, a, t, groups[g],
                  k.add(sum, k.mul(correction, ofRows[g].offsets)),

@@ -3,8 +3,8 @@
 // A byte of a plane holds one row: 4 columns in its low nibble, 4 in its high
 // one. Each nibble is looked up in the table of its 4 columns, for 32 rows at
 // once; the two results of a row are added in int16 with the plane's weight
-// 2^p. A block has 16 steps, so a row's sum is at most 16 * 2 * 127 * 7 =
-// 28448: int16 holds a whole block. With groups, the sum of x times
+// (Levels.h). A block has 16 steps, so a row's sum is at most 16 * 2 * 113 * 9
+// = 32544: int16 holds a whole block. With groups, the sum of x times
 // 2^b - 1 - 2 z makes the levels 2 q - (2^b - 1) into 2 q - 2 z.
 //
 //===----------------------------------------------------------------------===//
@@ -12,6 +12,7 @@
 #include "../ISA.h"
 #include "Dot.h"
 #include "picollm/Layout/Layout.h"
+#include "picollm/Layout/Levels.h"
 
 using namespace picollm;
 
@@ -23,8 +24,9 @@ static int64_t unrollOf(InstructionSet isa) {
 
 /// One step: `sums` are, per token, int16 sums of rows 0-7 and 16-23, then of
 /// rows 8-15 and 24-31.
-static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
-                   Value stride, mlir::ValueRange sums) {
+static Values step(KernelBuilder &k, const DotKernel &kernel, Value weights,
+                   Value tables, Value stride, mlir::ValueRange sums) {
+  const int64_t bits = kernel.bits;
   const InstructionHooks &hooks = hooksOf(k.isa);
   Type bytes = k.vec(32, k.i8);
   Values next(sums), nibbles;
@@ -44,7 +46,8 @@ static Values step(KernelBuilder &k, int64_t bits, Value weights, Value tables,
       Value c = hooks.lookUp(k, high, nibbles[2 * p + 1]);
       for (int64_t half : {0, 1})
         next[2 * t + half] =
-            hooks.addLookUps(k, next[2 * t + half], a, c, p, half);
+            hooks.addLookUps(k, next[2 * t + half], a, c,
+                             planeWeight(bits, p, kernel.group > 0), half);
     }
   }
   return next;
@@ -61,9 +64,9 @@ void picollm::emitPlanes(KernelBuilder &k, const DotKernel &kernel,
     Values sums = k.unrolledLoop(
         k.index(0), length, stepColumns, unrollOf(k.isa), zeros,
         [&](Value column, mlir::ValueRange current) {
-          return step(k, bits, k.at(weights, k.mul(column, k.index(4 * bits))),
-                      k.at(tables, k.mul(column, k.index(4))), a.stride,
-                      current);
+          return step(
+              k, kernel, k.at(weights, k.mul(column, k.index(4 * bits))),
+              k.at(tables, k.mul(column, k.index(4))), a.stride, current);
         });
     llvm::SmallVector<RowGroups> groups;
     for (int64_t octet = 0; octet < 4 && kernel.group; ++octet)

@@ -1,5 +1,7 @@
 //===- LayoutReference.cpp - what a packed matrix computes ----------------===//
 
+#include "picollm/Layout/EncodedActivation.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Reference/Layout.h"
 #include "picollm/Support/Half.h"
 #include <algorithm>
@@ -8,16 +10,14 @@
 using namespace picollm;
 using namespace picollm::reference;
 
-/// Nearest integer, ties to even, within +-127. |value| stays below 2^22.
-static int8_t roundToCode(float value) {
+/// Nearest integer, ties to even, within +-limit. |value| stays below 2^22.
+static int8_t roundToCode(float value, float limit) {
   float rounded = (value + 12582912.0f) - 12582912.0f;
-  return static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
+  return static_cast<int8_t>(std::clamp(rounded, -limit, limit));
 }
 
-static float codeScale(float largest) { return largest / 127.0f; }
-
-static float inverseCodeScale(float largest) {
-  return largest > 0.0f ? 127.0f / largest : 0.0f;
+static float inverseScale(float largest, float limit) {
+  return largest > 0.0f ? limit / largest : 0.0f;
 }
 
 static void encodeCodes(const float *x, float segmentScale,
@@ -25,12 +25,12 @@ static void encodeCodes(const float *x, float segmentScale,
   float largest = 0.0f;
   for (int64_t j = 0; j < block.columns; ++j)
     largest = std::max(largest, std::fabs(x[j]));
-  float inverse = inverseCodeScale(largest);
+  float inverse = inverseScale(largest, largestCode);
   for (int64_t j = 0; j < block.columns; ++j) {
-    block.codes.push_back(roundToCode(x[j] * inverse));
+    block.codes.push_back(roundToCode(x[j] * inverse, largestCode));
     block.sum += block.codes.back();
   }
-  block.scale = codeScale(largest) * segmentScale;
+  block.scale = (largest / largestCode) * segmentScale;
 }
 
 static void encodeTables(const float *x, float segmentScale,
@@ -39,17 +39,17 @@ static void encodeTables(const float *x, float segmentScale,
   for (const float *g = x; g != x + block.columns; g += 4)
     largest = std::max(largest, (std::fabs(g[0]) + std::fabs(g[1])) +
                                     (std::fabs(g[2]) + std::fabs(g[3])));
-  float inverse = inverseCodeScale(largest);
+  float inverse = inverseScale(largest, largestTableEntry);
   for (const float *g = x; g != x + block.columns; g += 4) {
     std::array<int8_t, 16> &table = block.tables.emplace_back();
     for (int index = 0; index < 16; ++index) {
       auto term = [&](int k) { return index >> k & 1 ? g[k] : -g[k]; };
       float sum = (term(0) + term(1)) + (term(2) + term(3));
-      table[index] = roundToCode(sum * inverse);
+      table[index] = roundToCode(sum * inverse, largestTableEntry);
     }
     block.sum += table[15];
   }
-  block.scale = codeScale(largest) * segmentScale;
+  block.scale = (largest / largestTableEntry) * segmentScale;
 }
 
 EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
@@ -92,9 +92,8 @@ EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
 static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes) {
   int32_t sum = 0;
   if (encodingOfWidth(block.bits) == ActivationEncoding::CodesI8) {
-    int32_t top = (1 << block.bits) - 1;
     for (int64_t j = 0; j < block.columns; ++j)
-      sum += (2 * codes[j] - top) * block.codes[j];
+      sum += levelOf(block.bits, codes[j], block.group >= 0) * block.codes[j];
     return sum;
   }
   for (size_t group = 0; group < block.tables.size(); ++group)
@@ -102,7 +101,8 @@ static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes) {
       int index = 0;
       for (int k = 0; k < 4; ++k)
         index |= (codes[4 * group + k] >> p & 1) << k;
-      sum += (1 << p) * block.tables[group][index];
+      sum += planeWeight(block.bits, p, block.group >= 0) *
+             block.tables[group][index];
     }
   return sum;
 }

@@ -106,10 +106,12 @@ struct Problem {
 
   void fillToken(int64_t t, std::mt19937 &random, Fill fill) {
     uint8_t *token = encoded.data() + t * stride;
+    // What the encodings reach.
+    const int largest = bits <= 3 ? 113 : 127;
     auto signedByte = [&]() -> int8_t {
       if (fill == Fill::Random)
-        return int(random() % 255) - 127;
-      return fill == Fill::Opposed && random() % 2 ? -127 : 127;
+        return int(random() % (2 * largest + 1)) - largest;
+      return fill == Fill::Opposed && random() % 2 ? -largest : largest;
     };
     if (bits == 16) {
       for (int64_t j = 0; j < columns; ++j) {
@@ -159,17 +161,28 @@ struct Problem {
     return value;
   }
 
+  /// As docs/numeric-format.md has them.
+  int64_t level(int64_t code) const {
+    constexpr int64_t ofFourBits[16] = {-20, -15, -12, -9, -7, -5, -3, -1,
+                                        1,   3,   5,   7,  9,  12, 15, 20};
+    return bits == 4 && !segment.group ? ofFourBits[code]
+                                       : 2 * code - ((1 << bits) - 1);
+  }
+  int64_t planeWeight(int64_t plane) const {
+    return bits == 3 && !segment.group ? 2 + plane : 1 << plane;
+  }
+
   int64_t blockSum(int64_t t, int64_t row, int64_t begin, int64_t end) {
     const uint8_t *token = encoded.data() + t * stride + offsets.values;
     int64_t sum = 0;
     for (int64_t j = begin; bits > 3 && j < end; ++j)
-      sum += (2 * code(row, j) - ((1 << bits) - 1)) * int8_t(token[j]);
+      sum += level(code(row, j)) * int8_t(token[j]);
     for (int64_t j = begin; bits <= 3 && j < end; j += 4)
       for (int64_t p = 0; p < bits; ++p) {
         int64_t entry = 0;
         for (int64_t column = 0; column < 4; ++column)
           entry |= (code(row, j + column) >> p & 1) << column;
-        sum += int8_t(token[4 * j + entry]) * (1 << p);
+        sum += int8_t(token[4 * j + entry]) * planeWeight(p);
       }
     return sum;
   }

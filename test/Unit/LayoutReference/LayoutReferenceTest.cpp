@@ -1,9 +1,11 @@
 //===- LayoutReferenceTest.cpp --------------------------------------------===//
 
 #include "RandomMatrix.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Reference/Layout.h"
 #include <cmath>
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace picollm;
 using namespace picollm::reference;
@@ -68,14 +70,14 @@ TEST(LayoutReference, CodesRoundToEvenAndKeepTheirSum) {
 TEST(LayoutReference, TableHoldsSignedSumsOfFourColumns) {
   QuantizedMatrix matrix = plainMatrix({8, {{1, {{2, 8}}}}});
   matrix.panels[0].segmentScales[0] = 0.5f;
-  float x[8] = {100.0f, 20.0f, -6.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f};
+  float x[8] = {86.0f, 20.0f, -6.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   const EncodedBlock &block = activation[0].blocks[0];
   ASSERT_EQ(block.tables.size(), 2u);
-  EXPECT_EQ(block.scale, 0.5f); // 127 / 127 * a
-  EXPECT_EQ(block.tables[0][0], -115);
-  EXPECT_EQ(block.tables[0][1], 85);   // +100 -20 +6 -1
-  EXPECT_EQ(block.tables[0][11], 127); // +100 +20 +6 +1
+  EXPECT_EQ(block.scale, 0.5f); // 113 / 113 * a
+  EXPECT_EQ(block.tables[0][0], -101);
+  EXPECT_EQ(block.tables[0][1], 71);   // +86 -20 +6 -1
+  EXPECT_EQ(block.tables[0][11], 113); // +86 +20 +6 +1
   EXPECT_EQ(block.tables[1][0], -10);
   EXPECT_EQ(block.tables[1][6], 0); // -1 +2 +3 -4
   EXPECT_EQ(block.tables[1][15], 10);
@@ -83,30 +85,55 @@ TEST(LayoutReference, TableHoldsSignedSumsOfFourColumns) {
 
 TEST(LayoutReference, BlockSumsOfBothFamiliesByHand) {
   QuantizedMatrix matrix = plainMatrix({16, {{1, {{4, 8}, {2, 8}}}}});
-  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
+  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 110, 1, 1, 1, 10, 20, 30, 40};
   matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
   ASSERT_EQ(sums.size(), 2u);
-  EXPECT_EQ(sums[0], 15 * 127 - 15 * (1 + 2 + 3) + 1 * 4 - 15 * (5 + 6 + 7));
+  EXPECT_EQ(sums[0], 20 * 127 - 20 * (1 + 2 + 3) + 1 * 4 - 20 * (5 + 6 + 7));
   // Levels 3 -3 -1 1 | -1 -1 1 -3.
-  EXPECT_EQ(sums[1], 3 * 124 - 3 - 1 + 1 - 10 - 20 + 30 - 120);
+  EXPECT_EQ(sums[1], 3 * 110 - 3 - 1 + 1 - 10 - 20 + 30 - 120);
+}
+
+TEST(LayoutReference, ThreePlanesCountTwoThreeAndFour) {
+  QuantizedMatrix matrix = plainMatrix({8, {{1, {{3, 8}}}}});
+  float x[8] = {110, 1, 1, 1, 10, 20, 30, 40};
+  matrix.panels[0].codes = {7, 0, 1, 2, 3, 4, 5, 6};
+  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  // Levels 9 -9 -5 -3 | 1 -1 3 5.
+  EXPECT_EQ(blockSums(matrix, 0, activation, 0),
+            (std::vector<int32_t>{9 * 110 - 9 - 5 - 3 + 10 - 20 + 90 + 200}));
+  std::vector<float> row(8);
+  dequantizeRow(matrix, 0, 0, row.data());
+  EXPECT_EQ(row, (std::vector<float>{9, -9, -5, -3, 1, -1, 3, 5}));
+}
+
+TEST(LayoutReference, LevelsAreOppositeAndDiffer) {
+  for (int64_t bits = 1; bits <= 8; ++bits) {
+    std::set<int32_t> levels;
+    for (int32_t code = 0; code < 1 << bits; ++code) {
+      levels.insert(levelOf(bits, code));
+      EXPECT_EQ(levelOf(bits, (1 << bits) - 1 - code), -levelOf(bits, code));
+    }
+    EXPECT_EQ(levels.size(), size_t(1) << bits);
+    EXPECT_EQ(*levels.rbegin(), topLevel(bits));
+  }
 }
 
 TEST(LayoutReference, BlockSumsWithGroupsByHand) {
   QuantizedMatrix matrix = plainMatrix({16, {{1, {{4, 8, 128}, {2, 8, 128}}}}});
-  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
+  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 110, 1, 1, 1, 10, 20, 30, 40};
   matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
   matrix.panels[0].zeros = {5, 1};
   matrix.panels[0].groupScales = {floatToHalf(0.5f), floatToHalf(2.0f)};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   EXPECT_EQ(activation[0].blocks[0].sum, 127 + 1 + 2 + 3 + 4 + 5 + 6 + 7);
-  EXPECT_EQ(activation[1].blocks[0].sum, 127 + 100);
+  EXPECT_EQ(activation[1].blocks[0].sum, 113 + 100);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
   ASSERT_EQ(sums.size(), 2u);
   // Levels 2 (q - 5): 20, six times -10, and 6; then 2 (q - 1).
   EXPECT_EQ(sums[0], 20 * 127 - 10 * (1 + 2 + 3) + 6 * 4 - 10 * (5 + 6 + 7));
-  EXPECT_EQ(sums[1], 4 * 124 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
+  EXPECT_EQ(sums[1], 4 * 110 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
   float y = 0;
   linear(matrix, 0, x, &y);
   EXPECT_EQ(y, float(sums[0]) * 0.5f + float(sums[1]) * 2.0f);

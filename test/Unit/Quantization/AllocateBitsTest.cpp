@@ -125,7 +125,9 @@ TEST(AllocateBits, EveryBudgetIsMetAndNearlySpent) {
     Allocation allocation = llvm::cantFail(allocateBits(tables, budget));
     EXPECT_EQ(allocation.fileBytes, fileBytes(allocation, fixed));
     EXPECT_LE(allocation.fileBytes, budget.fileBytes) << bits;
-    EXPECT_GE(allocation.fileBytes, budget.fileBytes - 2 * step - 128) << bits;
+    // Above 8 bits the next width is 16.
+    const int64_t rest = (bits > 8 ? 8 : 2) * step;
+    EXPECT_GE(allocation.fileBytes, budget.fileBytes - rest - 128) << bits;
     for (const StackAllocation &stack : allocation.stacks)
       llvm::cantFail(checkLayout(stack.layout));
   }
@@ -351,11 +353,12 @@ TEST(AllocateBits, LossesFallWithTheWidth) {
       EXPECT_LT(block[width], block[width - 1]);
 }
 
-// Rounding a unit Gaussian with even levels: the figures of Max 1960.
+// Rounding a unit Gaussian: with even levels the figures of Max 1960, with the
+// others of Levels.h integrals over their intervals.
 TEST(AllocateBits, MeasuredLossesOfGaussianColumnsMatchTheTextbook) {
   auto weights = gaussianStack(64, {4096});
   LossTable table = measure(*weights, InputStatistics::uniform(64, 1.0f));
-  const double distortion[] = {1, 0.3634, 0.1188, 0.03744, 0.01154, 0.003495};
+  const double distortion[] = {1, 0.3634, 0.1188, 0.03658, 0.00967, 0.003495};
   std::array<double, 6> sums{};
   for (const LossTable::Losses &block : table.losses[0])
     for (size_t bits = 0; bits < sums.size(); ++bits)
