@@ -13,13 +13,28 @@ static constexpr llvm::StringLiteral page =
 #include "Page.inc"
     ;
 
-/// Bytes of the codes of a matrix, padding rows included.
-static int64_t codeBytes(const MatrixLayout &layout) {
-  int64_t bytes = 0;
-  for (const Panel &panel : layout.panels)
-    for (const Segment &segment : panel.segments)
-      bytes += storedRows(panel.rows) * segment.columns * segment.bits / 8;
-  return bytes;
+/// What the bytes of a matrix are.
+static Json bytesOf(const MatrixLayout &layout) {
+  int64_t codes = 0, rowScales = 0, segmentScales = 0, groups = 0;
+  for (const Panel &panel : layout.panels) {
+    rowScales += panel.rows * sizeof(uint16_t);
+    segmentScales += panel.segments.size() * sizeof(float);
+    for (const Segment &segment : panel.segments) {
+      codes += panel.rows * segment.columns * segment.bits / 8;
+      groups += storedRows(panel.rows) / tileRows * segmentGroups(segment) *
+                (groupScaleBytes + groupZeroBytes(segment.bits));
+    }
+  }
+  const int64_t columnScales = layout.columns * sizeof(uint16_t);
+  const int64_t order = layout.columns * orderEntryBytes(layout.columns);
+  return {{"codes", codes},
+          {"order", order},
+          {"column_scales", columnScales},
+          {"row_scales", rowScales},
+          {"segment_scales", segmentScales},
+          {"groups", groups},
+          {"padding", matrixBytes(layout) - codes - order - columnScales -
+                          rowScales - segmentScales - groups}};
 }
 
 /// Inside a script element nothing may look like its end.
@@ -73,8 +88,7 @@ llvm::Expected<std::string> ReportPage::html() const {
             {"blocks", Json::object()},
             {"curve", *curve}};
   for (const MatrixAllocation &matrix : allocation.matrices) {
-    data["bytes"][matrix.name] = {{"all", matrixBytes(matrix.stack.layout)},
-                                  {"codes", codeBytes(matrix.stack.layout)}};
+    data["bytes"][matrix.name] = bytesOf(matrix.stack.layout);
     if (const LossTable *table = tableOf.lookup(matrix.name))
       data["blocks"][matrix.name] = blockLosses(*table, matrix.stack);
   }

@@ -1,16 +1,26 @@
 function parts() {
-  const part = {'embedding and head': 0, 'attention': 0, 'feed-forward': 0,
-                'other matrices': 0, 'scales, orders, padding': 0,
-                'norms': data.norm_bytes, 'header': data.header_bytes};
-  for (const matrix of data.allocation.matrices) {
+  const matrices = data.allocation.matrices;
+  const isHead = matrix => /^output\b/.test(matrix.name);
+  const embedding =
+      matrices.some(isHead) ? 'embedding' : 'embedding, which is the head too';
+  const codes = {[embedding]: 0, 'head': 0, 'attention': 0, 'feed-forward': 0,
+                 'other matrices': 0};
+  for (const matrix of matrices) {
     const kind = /attn/.test(matrix.name) ? 'attention'
         : /ffn/.test(matrix.name) ? 'feed-forward'
-        : /embd|^output/.test(matrix.name) ? 'embedding and head'
-        : 'other matrices';
-    const own = data.bytes[matrix.name];
-    part[kind] += own.codes;
-    part['scales, orders, padding'] += own.all - own.codes;
+        : /embd/.test(matrix.name) ? embedding
+        : isHead(matrix) ? 'head' : 'other matrices';
+    codes[kind] += data.bytes[matrix.name].codes;
   }
+  const all = what => sum(matrices.map(matrix =>
+                                       data.bytes[matrix.name][what]));
+  const part = {...codes, 'orders of columns': all('order'),
+                'scales of columns': all('column_scales'),
+                'scales of rows': all('row_scales'),
+                'scales of segments': all('segment_scales'),
+                'scales and zeros of groups': all('groups'),
+                'padding': all('padding'), 'norms': data.norm_bytes,
+                'header': data.header_bytes};
   const whole = data.allocation.file_bytes;
   const body = element('tbody');
   for (const [name, own] of Object.entries(part))

@@ -44,13 +44,22 @@ class Page(html.parser.HTMLParser):
                 if a.get("id") == identifier][0]
 
 
-def render(hash=""):
+def render(hash="", click=None):
+    """The page once its script has run, and a cell was clicked."""
+    file = folder / "report.html"
     with tempfile.TemporaryDirectory() as profile:
+        if click:
+            selector = json.dumps(f"[data-cell={json.dumps(click)}]")
+            clicked = pathlib.Path(profile) / "clicked.html"
+            clicked.write_text(file.read_text() + "<script>"
+                               f"document.querySelector({selector}).click()"
+                               "</script>")
+            file = clicked
         dom = subprocess.run(
             [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
              "--disable-dev-shm-usage",
              f"--user-data-dir={profile}", "--virtual-time-budget=5000",
-             "--dump-dom", (folder / "report.html").resolve().as_uri() + hash],
+             "--dump-dom", file.resolve().as_uri() + hash],
             check=True, capture_output=True, text=True).stdout
     page = Page(dom)
     body = [a for tag, a, _ in page.elements if tag == "body"][0]
@@ -80,8 +89,11 @@ assert not page.all("data-segment"), "no matrix was chosen"
 parts = sum(int(a["data-part"]) for a, _ in page.all("data-part"))
 assert parts == allocation["file_bytes"], parts
 assert all(int(a["data-part"]) > 0 for a, _ in page.all("data-part"))
+assert page.all("data-part")[0][1].startswith("embedding")
 
-chosen = render("#" + urllib.parse.quote(matrix))
+chosen = render(click=matrix)
+assert chosen.text_of("detail") == render(
+    "#" + urllib.parse.quote(matrix)).text_of("detail")
 assert len(chosen.all("data-segment")) == segments[matrix]
 assert [a["data-cell"] for a, _ in chosen.all("data-cell")
         if a["aria-pressed"] == "true"] == [matrix]
