@@ -97,6 +97,25 @@ Expected<Matrix> Distillation::nextInput() {
   return std::move(evaluation.matrix(pass.headInput()));
 }
 
+/// The text behind those of the step that begins with `first`.
+static size_t endOfStep(const CalibrationSet &set, size_t first) {
+  size_t end = first;
+  int64_t tokens = 0;
+  do
+    tokens += set.texts[end++].size();
+  while (end < set.size() && set.hasPrompt(first) && set.hasPrompt(end) &&
+         tokens + int64_t(set.texts[end].size()) <= calibrationTokens);
+  return end;
+}
+
+int64_t Distillation::stepsOfRound(const CalibrationSet &all) {
+  const CalibrationSet set = all.counting();
+  int64_t steps = 0;
+  for (size_t text = 0; text < set.size(); text = endOfStep(set, text))
+    ++steps;
+  return steps;
+}
+
 Expected<TokenSequences> Distillation::nextTexts() {
   if (next == set.size())
     next = 0;
@@ -105,20 +124,14 @@ Expected<TokenSequences> Distillation::nextTexts() {
   sum = 0;
   inputs.clear();
   TokenSequences texts;
-  int64_t tokens = 0;
-  auto joins = [&] {
-    return next < set.size() && set.hasPrompt(first) && set.hasPrompt(next) &&
-           tokens + int64_t(set.texts[next].size()) <= calibrationTokens;
-  };
-  do {
+  for (const size_t end = endOfStep(set, first); next < end;) {
     Expected<Matrix> input = nextInput();
     if (!input)
       return input.takeError();
     inputs.push_back(std::move(*input));
     texts.push_back(set.texts[next]);
-    tokens += texts.back().size();
     counted += set.counted(next++).count();
-  } while (joins());
+  }
   return texts;
 }
 

@@ -166,7 +166,9 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto texts = readTokenFile(tokens);
   if (!texts)
     return texts.takeError();
-  auto kept = openCheckpoint(checkpoint, module, tokens, losses);
+  auto kept = openCheckpoint(
+      checkpoint, module, tokens,
+      (losses + llvm::Twine(' ') + llvm::Twine(rowFeedback)).str());
   if (!kept)
     return kept.takeError();
   auto ofFisher = kept->part("fisher");
@@ -185,8 +187,8 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
                                        : MomentFile::create(momentFile);
   if (!moments)
     return moments.takeError();
-  auto fisher =
-      collectFisherInformation(**reference, *texts, moments->get(), *ofFisher);
+  auto fisher = collectFisherInformation(
+      **reference, *texts, rowFeedback ? moments->get() : nullptr, *ofFisher);
   if (!fisher)
     return fisher.takeError();
 

@@ -38,13 +38,15 @@ constexpr char writtenFile[] = "written";
 class ModuleQuantizer {
 public:
   ModuleQuantizer(ModuleOp module, std::vector<Stack> stacks,
-                  llvm::StringRef codes, Checkpoint checkpoint)
+                  llvm::StringRef codes, const QuantizationOptions &options,
+                  Checkpoint checkpoint)
       : module(module), stacks(std::move(stacks)), codes(codes),
-        checkpoint(std::move(checkpoint)) {}
+        options(options), checkpoint(std::move(checkpoint)) {}
 
   /// The codes that are there and the place behind them.
   llvm::Error open();
-  llvm::Error quantizeAll(llvm::StringRef tokens);
+  /// `drift`: what the layers before have changed is made good.
+  llvm::Error quantizeAll(llvm::StringRef tokens, bool drift);
   /// Ends the file and makes the module refer to it.
   llvm::Error finish();
 
@@ -77,6 +79,7 @@ private:
   ModuleOp module;
   std::vector<Stack> stacks;
   std::string codes; ///< file
+  QuantizationOptions options;
   Checkpoint checkpoint;
   std::unique_ptr<CodeFileWriter> writer;
   WeightReader reader;
@@ -102,14 +105,18 @@ struct Quantize : picollm::impl::QuantizeBase<Quantize> {
     auto stacks = findStacks(module);
     if (!stacks)
       return stacks.takeError();
-    auto kept = openCheckpoint(checkpoint, module, tokens, codes);
+    std::string wanted;
+    llvm::raw_string_ostream(wanted) << codes << ' ' << drift << ' ' << sweeps;
+    auto kept = openCheckpoint(checkpoint, module, tokens, wanted);
     if (!kept)
       return kept.takeError();
-    ModuleQuantizer quantizer(module, std::move(*stacks), codes,
+    QuantizationOptions options;
+    options.refinementSweeps = sweeps;
+    ModuleQuantizer quantizer(module, std::move(*stacks), codes, options,
                               std::move(*kept));
     if (llvm::Error error = quantizer.open())
       return error;
-    if (llvm::Error error = quantizer.quantizeAll(tokens))
+    if (llvm::Error error = quantizer.quantizeAll(tokens, drift))
       return error;
     return quantizer.finish();
   }
@@ -286,8 +293,7 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
   auto weights = panelsOf(stack, *table, allocation.layout, calibration);
   if (!weights)
     return weights.takeError();
-  auto quantized =
-      quantizeStack(*weights, statistics, allocation, QuantizationOptions());
+  auto quantized = quantizeStack(*weights, statistics, allocation, options);
   if (!quantized)
     return quantized.takeError();
   if (llvm::Error error = store(stack, quantized->matrix))
@@ -312,10 +318,11 @@ llvm::Error ModuleQuantizer::quantizeGroups(const Stack &stack,
                                             ReferenceModel *model) {
   if (isWritten(stack))
     return model ? replaceByWritten(stack, *model) : llvm::Error::success();
-  QuantizationOptions options;
-  options.damping = publishedDamping;
-  auto quantized = picollm::quantizeGroups(weightsOf(stack, reader), statistics,
-                                           layoutOf(matrixOf(stack)), options);
+  QuantizationOptions published;
+  published.damping = publishedDamping;
+  auto quantized =
+      picollm::quantizeGroups(weightsOf(stack, reader), statistics,
+                              layoutOf(matrixOf(stack)), published);
   if (!quantized)
     return quantized.takeError();
   if (llvm::Error error = store(stack, quantized->matrix))
@@ -369,7 +376,7 @@ llvm::Error ModuleQuantizer::quantizeAllToGroups(llvm::StringRef tokens) {
       checkpoint);
 }
 
-llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
+llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens, bool drift) {
   for (const Stack &stack : stacks)
     if (!matrixOf(stack))
       return llvm::createStringError(
@@ -405,16 +412,20 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens) {
   if (!floats)
     return floats.takeError();
   LayerwiseCalibration calibration(**model, std::move(texts->texts),
-                                   floats->get());
+                                   drift ? floats->get() : nullptr);
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
-        for (const Stack &stack : stacks)
-          if (llvm::is_contained(stack.readers, input.linears.front()))
-            return stack.isEmbedding
-                       ? llvm::Error::success()
-                       : quantize(stack, takeStatistics(calibration), **model,
-                                  &calibration);
+        for (const Stack &stack : stacks) {
+          if (!llvm::is_contained(stack.readers, input.linears.front()))
+            continue;
+          if (stack.isEmbedding)
+            return llvm::Error::success();
+          return drift ? quantize(stack, takeStatistics(calibration), **model,
+                                  &calibration)
+                       : quantize(stack, InputStatistics{moment.values, {}, {}},
+                                  **model, nullptr);
+        }
         return llvm::createStringError("no stack reads the input of '" +
                                        input.weights.front() + "'");
       },

@@ -9,7 +9,17 @@
 using namespace picollm;
 
 /// Texts where the user does not say how many.
-static constexpr int64_t defaultTexts = 12;
+static int64_t textsOf(Effort effort) {
+  switch (effort) {
+  case Effort::Fast:
+    return 4;
+  case Effort::Default:
+    return 12;
+  case Effort::Max:
+    return 48;
+  }
+  llvm_unreachable("no effort");
+}
 
 /// Fewer tokens say nothing about any column.
 static constexpr int64_t minimumTokens = 64;
@@ -107,7 +117,7 @@ CalibrationSet::Limit CalibrationReader::itemLimit(int64_t factor) const {
   if (options.calibrationTexts && options.calibration.empty())
     limit.texts = factor * options.calibrationTexts;
   else
-    limit.tokens = factor * defaultTexts * calibrationTokens;
+    limit.tokens = factor * textsOf(options.effort) * calibrationTokens;
   return limit;
 }
 
@@ -134,8 +144,8 @@ llvm::Expected<CalibrationSet> CalibrationReader::readItems(int64_t factor) {
 }
 
 llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
-  const int64_t count =
-      options.calibrationTexts ? options.calibrationTexts : defaultTexts;
+  const int64_t count = options.calibrationTexts ? options.calibrationTexts
+                                                 : textsOf(options.effort);
   CalibrationSets sets;
   if (options.task.empty()) {
     auto texts = options.calibration.empty() ? generateTexts(factor * count)

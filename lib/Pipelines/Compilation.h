@@ -38,11 +38,12 @@ private:
 
   // PassStages.cpp: the stages that are passes.
   void preparePasses();
-  bool isTuned() const {
-    return options.tuneMinutes > 0 || options.tuneSteps > 0;
-  }
   /// Widths by losses; other schemes know theirs beforehand.
   bool isAllocated() const { return scheme == "pico"; }
+  bool isTuned() const {
+    return options.tuneMinutes > 0 || options.tuneSteps > 0 ||
+           (options.effort == Effort::Max && isAllocated());
+  }
   bool isCalibrated() const { return isAllocated() || scheme == "gptq"; }
   llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);

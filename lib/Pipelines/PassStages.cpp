@@ -3,6 +3,7 @@
 #include "CalibrationTexts.h"
 #include "Compilation.h"
 #include "PicoLLM/FirstError.h"
+#include "picollm/Calibration/Distillation.h"
 #include "picollm/Compression/TokenFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -48,6 +49,11 @@ void Compilation::preparePasses() {
   }
   passOptions.tune.tokens = file("tuning.tokens");
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
+  if (options.effort == Effort::Fast) {
+    passOptions.calibrate.rowFeedback = false;
+    passOptions.quantize.drift = false;
+    passOptions.quantize.sweeps = 0;
+  }
   if (isAllocated())
     passOptions.allocate.bits = options.bits.value_or(0);
   else
@@ -80,10 +86,13 @@ llvm::Error Compilation::writeCalibrationTokens() {
                                     isTuned() ? tuningTexts : 1);
     if (!sets)
       return sets.takeError();
-    if (isTuned())
+    if (isTuned()) {
+      if (options.tuneMinutes == 0 && options.tuneSteps == 0)
+        passOptions.tune.steps = Distillation::stepsOfRound(sets->tuning);
       if (llvm::Error error =
               writeTokenFile(passOptions.tune.tokens, sets->tuning))
         return error;
+    }
     return writeTokenFile(passOptions.calibrate.tokens, sets->calibration);
   });
 }

@@ -69,8 +69,8 @@ static cl::opt<std::string> calibration(
 static cl::opt<unsigned> calibrationTexts(
     "calibration-texts",
     cl::desc("Texts to take, of at most 1024 tokens each, or items of a task "
-             "without --calibration; default 12, and as many items as have as "
-             "many tokens"),
+             "without --calibration; default by --effort, and as many items as "
+             "have as many tokens"),
     cl::value_desc("N"), cl::cat(category));
 static constexpr const char *textTask = "perplexity";
 static cl::opt<std::string> task(
@@ -81,6 +81,17 @@ static cl::opt<std::string> task(
              "answers. With --calibration too, the inputs of layers are taken "
              "from both"),
     cl::value_desc("perplexity|FILE.jsonl"), cl::cat(category));
+static cl::opt<picollm::Effort> effort(
+    "effort", cl::init(picollm::Effort::Default),
+    cl::desc("How long to compress, for --scheme=pico:"),
+    cl::values(
+        clEnumValN(picollm::Effort::Fast, "fast",
+                   "4 texts, each layer by itself: to see a first result"),
+        clEnumValN(picollm::Effort::Default, "default",
+                   "12 texts, rows and layers make good each other's errors"),
+        clEnumValN(picollm::Effort::Max, "max",
+                   "48 texts, then tuning over four times as many")),
+    cl::cat(category));
 static cl::opt<double>
     tune("tune",
          cl::desc("Then tune scales and norms by gradient for so long, on four "
@@ -184,9 +195,8 @@ given again.
 
 /// Options that the stages up to pack read.
 static cl::Option *const compressionOptions[] = {
-    &bits,        &sizeBudget,       &allocation, &scheme,
-    &calibration, &calibrationTexts, &task,       &chatTemplate,
-    &tune,        &tuneSteps};
+    &bits, &sizeBudget,   &allocation, &scheme, &calibration, &calibrationTexts,
+    &task, &chatTemplate, &effort,     &tune,   &tuneSteps};
 
 /// "60M" -> 60000000; negative where it is not a size.
 static int64_t parseSize(StringRef text) {
@@ -245,6 +255,10 @@ static Error fillTuning(picollm::CompileOptions &options) {
     return error("--scheme=" + scheme +
                  " is compared as published and takes no --tune; leave it away "
                  "or use --scheme=pico");
+  if (scheme != "pico" && effort.getNumOccurrences())
+    return error("--scheme=" + scheme +
+                 " takes no --effort; leave it away or use --scheme=pico");
+  options.effort = effort;
   options.tuneMinutes = tune;
   options.tuneSteps = tuneSteps;
   return Error::success();

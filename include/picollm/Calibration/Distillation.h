@@ -29,6 +29,9 @@ public:
   /// what its head reads lies on disk from then on.
   llvm::Expected<TokenSequences> nextTexts();
 
+  /// How many steps take each text of a set once.
+  static int64_t stepsOfRound(const CalibrationSet &set);
+
   /// How many texts went before those that nextTexts() returns next.
   size_t position() const { return next; }
   /// Goes on there.

@@ -24,6 +24,8 @@ def Calibrate : Pass<"picollm-calibrate", "::mlir::ModuleOp"> {
     Option<"tokens", "tokens", "std::string", "\"\"",
            "file of token ids, one text a line">,
     Option<"losses", "losses", "std::string", "\"\"", "file to write">,
+    Option<"rowFeedback", "row-feedback", "bool", "true",
+           "also keep the moments of outputs that feedback over rows needs">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"",
            "folder to keep what is done in, for the run after one that is "
            "killed">];
@@ -58,7 +60,8 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
   let description = [{
     Error feedback behind what is already quantised: the model runs over the
     texts layer by layer, and each layer sees the errors of those before it. Its
-    target is the output of the float model, which runs beside.
+    target is the output of the float model, which runs beside, or, without
+    `drift`, that of the float weights.
     Where the plan has groups it is GPTQ as published: the target is the weights.
     Without tokens every weight there is rounded to the nearest, as those of
     matrices with a row per token always are.
@@ -68,6 +71,10 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
     Option<"tokens", "tokens", "std::string", "\"\"",
            "file of token ids; not needed at 16 bits everywhere or to round">,
     Option<"codes", "codes", "std::string", "\"\"", "file to write">,
+    Option<"drift", "drift", "bool", "true",
+           "make good what the layers before have changed">,
+    Option<"sweeps", "sweeps", "int64_t", "2",
+           "of coordinate descent over the codes of a matrix">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"",
            "folder to keep what is done in, for the run after one that is "
            "killed">];

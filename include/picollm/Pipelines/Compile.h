@@ -28,6 +28,13 @@ enum class Stage {
 /// The flag's spelling of a stage ("import", ..., "library").
 llvm::StringRef stageName(Stage stage);
 
+/// How long a compression may take. What an option says for itself goes first.
+enum class Effort {
+  Fast,    ///< few texts; each layer by itself
+  Default, ///< 12 texts; rows and layers make good each other's errors
+  Max,     ///< 48 texts, then tuning over four times as many
+};
+
 /// What picollm-compile takes; see its --help for the meaning of each.
 struct CompileOptions {
   std::string model;  ///< a .picollm file has the stages up to pack behind it
@@ -39,8 +46,9 @@ struct CompileOptions {
   std::string scheme = "pico";
   std::string chatTemplate; ///< file to use instead of the model's, or empty
   std::string calibration;  ///< folder or file, or empty
-  /// Texts, or of a task without `calibration` its items; 0: 12 texts, and so
-  /// many items as have as many tokens as 12 texts can have.
+  Effort effort = Effort::Default;
+  /// Texts, or of a task without `calibration` its items; 0: as many texts as
+  /// `effort` says, and so many items as have as many tokens as these can have.
   int64_t calibrationTexts = 0;
   std::string task;       ///< file of items; empty: the prediction of text
   double tuneMinutes = 0; ///< 0: see tuneSteps
