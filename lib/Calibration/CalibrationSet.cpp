@@ -25,3 +25,12 @@ CalibrationSet CalibrationSet::first(const Limit &limit) const {
     result.add(texts[text], prompts[text]);
   return result;
 }
+
+CalibrationSet CalibrationSet::startingAt(size_t begin) const {
+  CalibrationSet result;
+  for (size_t i = 0; i < size(); ++i) {
+    const size_t text = (begin + i) % size();
+    result.add(texts[text], prompts[text]);
+  }
+  return result;
+}

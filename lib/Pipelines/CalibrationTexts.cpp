@@ -154,6 +154,7 @@ llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
       return texts.takeError();
     sets.tuning = std::move(*texts);
     sets.calibration = sets.tuning.first({size_t(count)});
+    sets.tuning = sets.tuning.startingAt(sets.calibration.size());
     return sets;
   }
   auto items = readItems(factor);
@@ -172,6 +173,7 @@ llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
   const CalibrationSet first = sets.tuning.first(itemLimit(1));
   for (size_t item = 0; item < first.size(); ++item)
     sets.calibration.add(first.texts[item], first.prompts[item]);
+  sets.tuning = sets.tuning.startingAt(first.size());
   return sets;
 }
 

@@ -11,7 +11,9 @@ namespace picollm {
 
 struct CalibrationSets {
   CalibrationSet calibration;
-  CalibrationSet tuning; ///< `factor` times as much, as far as there is so much
+  /// `factor` times as much, as far as there is so much; what calibration has
+  /// not seen comes first.
+  CalibrationSet tuning;
 };
 
 /// The texts that the options name, or, where they name none, texts that the

@@ -64,6 +64,9 @@ struct CalibrationSet {
   /// The first texts, up to a limit.
   CalibrationSet first(const Limit &limit) const;
 
+  /// The same texts, those from `text` on before the others.
+  CalibrationSet startingAt(size_t text) const;
+
   /// Of all texts.
   int64_t tokens() const { return sum; }
 

@@ -47,3 +47,17 @@ TEST(CalibrationSet, ALimitIsReachedByTextsOrTokens) {
   EXPECT_EQ(set.first(tokens), CalibrationSet(TokenSequences{{1, 2, 3}}));
   EXPECT_EQ(set.first(none), set);
 }
+
+TEST(CalibrationSet, MayStartAtAnyText) {
+  CalibrationSet set, expected;
+  set.add({1, 2, 3}, 2);
+  set.add({4, 5}, 1);
+  set.add({6}, 0);
+  expected.add({6}, 0);
+  expected.add({1, 2, 3}, 2);
+  expected.add({4, 5}, 1);
+  EXPECT_EQ(set.startingAt(2), expected);
+  EXPECT_EQ(set.startingAt(0), set);
+  EXPECT_EQ(set.startingAt(3), set);
+  EXPECT_EQ(CalibrationSet().startingAt(0), CalibrationSet());
+}
