@@ -66,8 +66,8 @@ static float evenRoundingError(const float *x, const float *w, int64_t n,
 }
 
 PICOLLM_CLONES
-static void roundToEven(const float *x, int64_t n, float s, int64_t bits,
-                        uint16_t *codes, float *values) {
+static void roundToEvenLevels(const float *x, int64_t n, float s, int64_t bits,
+                              uint16_t *codes, float *values) {
   float top = static_cast<float>((1 << bits) - 1);
   float inverse = 0.5f / s, middle = 0.5f * top;
   for (int64_t i = 0; i < n; ++i) {
@@ -121,8 +121,8 @@ unevenRoundingError(const Steps<count> &steps, const float *x, const float *w,
 
 template <size_t count>
 [[gnu::always_inline]] static inline void
-roundToUneven(const Steps<count> &steps, const float *x, int64_t n, float s,
-              uint16_t *codes, float *values) {
+roundToUnevenLevels(const Steps<count> &steps, const float *x, int64_t n,
+                    float s, uint16_t *codes, float *values) {
   const float inverse = 1.0f / s;
   for (int64_t i = 0; i < n; ++i) {
     const float at = std::fabs(x[i]) * inverse;
@@ -152,12 +152,12 @@ static float roundingError4(const float *x, const float *w, int64_t n,
 PICOLLM_CLONES
 static void round3(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUneven(steps3, x, n, s, codes, values);
+  roundToUnevenLevels(steps3, x, n, s, codes, values);
 }
 PICOLLM_CLONES
 static void round4(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUneven(steps4, x, n, s, codes, values);
+  roundToUnevenLevels(steps4, x, n, s, codes, values);
 }
 
 float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
@@ -187,7 +187,7 @@ void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
   case 4:
     return round4(x, n, s, codes, values);
   default:
-    return roundToEven(x, n, s, bits, codes, values);
+    return roundToEvenLevels(x, n, s, bits, codes, values);
   }
 }
 

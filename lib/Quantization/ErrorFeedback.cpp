@@ -19,7 +19,7 @@ static constexpr int64_t feedbackBlock = 64;
 /// threads.
 static constexpr int64_t laterTile = 256;
 
-static bool hasEvenLevels(int64_t bits) { return bits >= 1 && bits <= 8; }
+static bool hasLevels(int64_t bits) { return bits >= 1 && bits <= 8; }
 
 /// c rounded as it is stored.
 static float storedScale(float c) {
@@ -44,7 +44,7 @@ public:
       float magnitude = largestMagnitude(x, slice.count);
       largest = std::max(largest, magnitude);
       int64_t bits = plan.bits[slice.panel][place];
-      if (!hasEvenLevels(bits))
+      if (!hasLevels(bits))
         continue;
       squares += weightedSquareSum(x, w, slice.count);
       for (int64_t i = 0; i < slice.count; ++i)
@@ -74,7 +74,7 @@ private:
     double error = 0;
     for (const RowSlice &slice : rows.slices) {
       int64_t bits = plan.bits[slice.panel][place];
-      if (hasEvenLevels(bits))
+      if (hasLevels(bits))
         error += weightedRoundingError(
             rows.column(place) + slice.begin, rows.weights.data() + slice.begin,
             slice.count, c * plan.segmentScales[slice.panel][place], bits);

@@ -29,8 +29,8 @@ struct ColumnMeasure {
   float largest = 0;               ///< max |x|
   std::array<std::array<double, stepCount>, widthCount> errors{};
 
-  /// Half the distance of levels for candidate `step`; 0: not usable.
-  float halfStep(size_t width, size_t step) const {
+  /// Of the levels, for candidate `step`; 0: not usable.
+  float scale(size_t width, size_t step) const {
     int64_t bits = candidateWidths[width];
     if (step == stepMultiples.size())
       return largest / static_cast<float>(topLevel(bits));
@@ -101,7 +101,7 @@ static void addErrors(const ColumnChunk &chunk, int64_t k,
     if (bits == 0 || bits == 16)
       continue;
     for (size_t step = 0; step < stepCount; ++step) {
-      float s = measure.halfStep(width, step);
+      float s = measure.scale(width, step);
       measure.errors[width][step] +=
           s > minUsableStep ? weightedRoundingError(x, w, chunk.stride, s, bits)
                             : weightedSquareSum(x, w, chunk.stride);

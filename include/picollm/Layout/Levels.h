@@ -26,13 +26,6 @@ constexpr int32_t planeWeight(int64_t bits, int64_t plane, bool hasGroups) {
   return bits == 3 && !hasGroups ? int32_t(2 + plane) : int32_t(1) << plane;
 }
 
-/// The largest level of widths 1 to 8 without groups.
-constexpr int32_t topLevel(int64_t bits) {
-  return bits == 3   ? positiveLevels3.back()
-         : bits == 4 ? positiveLevels4.back()
-                     : (1 << bits) - 1;
-}
-
 /// Whether levels are neither even nor sums of plane weights.
 constexpr bool areLevelsInTable(int64_t bits, bool hasGroups) {
   return bits == 4 && !hasGroups;
@@ -51,6 +44,11 @@ constexpr int32_t levelOf(int64_t bits, int32_t code, bool hasGroups = false) {
   if (areLevelsInTable(bits, hasGroups))
     return code < 8 ? -positiveLevels4[7 - code] : positiveLevels4[code - 8];
   return 2 * code - ((1 << bits) - 1);
+}
+
+/// The largest level of widths 1 to 8 without groups.
+constexpr int32_t topLevel(int64_t bits) {
+  return levelOf(bits, (1 << bits) - 1);
 }
 
 } // namespace picollm

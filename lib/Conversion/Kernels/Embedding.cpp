@@ -59,30 +59,20 @@ static Value loadZero(KernelBuilder &k, int64_t bits, Value zeros, Value r) {
 
 /// levelOf(bits, code), i32.
 static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
-  if (bits == 3) {
-    Value level = k.constant(k.i32, -topLevel(3));
-    for (int64_t p = 0; p < 3; ++p)
-      level =
-          k.add(level, k.mul(k.bitAnd(k.shiftRight(code, p), 1),
-                             k.constant(k.i32, 2 * planeWeight(3, p, false))));
-    return level;
-  }
-  if (bits != 4)
-    return k.sub(k.shiftLeft(code, 1),
-                 k.constant(k.i32, (int64_t(1) << bits) - 1));
-  // The magnitudes are the bytes of one number.
-  uint64_t magnitudes = 0;
-  for (int64_t i = 0; i < 8; ++i)
-    magnitudes |= uint64_t(positiveLevels4[i]) << 8 * i;
-  Value isPositive = k.compare(CmpIPredicate::sge, code, k.constant(k.i32, 8));
-  Value flip =
-      k.select(isPositive, k.constant(k.i32, 0), k.constant(k.i32, 15));
-  Value shift = k.shiftLeft(k.bitAnd(k.bitXor(code, flip), 7), 3);
-  Value bytes = mlir::arith::ShRUIOp::create(
-      k.b, k.constant(k.i64, int64_t(magnitudes)), k.zeroExtend(shift, k.i64));
-  Value magnitude = k.bitAnd(k.truncate(bytes, k.i32), 0xff);
-  return k.select(isPositive, magnitude,
-                  k.sub(k.constant(k.i32, 0), magnitude));
+  if (bits > 4)
+    return k.sub(k.shiftLeft(code, 1), k.constant(k.i32, topLevel(bits)));
+  // Up to 16 levels are the bytes of two numbers.
+  std::array<uint64_t, 2> bytes = {};
+  for (int32_t i = 0; i < 1 << bits; ++i)
+    bytes[i / 8] |= uint64_t(uint8_t(levelOf(bits, i))) << i % 8 * 8;
+  Value levels = k.constant(k.i64, int64_t(bytes[0]));
+  if (bits == 4)
+    levels = k.select(k.compare(CmpIPredicate::sge, code, k.constant(k.i32, 8)),
+                      k.constant(k.i64, int64_t(bytes[1])), levels);
+  Value shift = k.shiftLeft(k.bitAnd(code, 7), 3);
+  Value level =
+      mlir::arith::ShRUIOp::create(k.b, levels, k.zeroExtend(shift, k.i64));
+  return k.signExtend(k.truncate(level, k.i8), k.i32);
 }
 
 /// void decode(segment of a tile, row of the tile, columns, order, column

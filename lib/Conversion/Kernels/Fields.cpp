@@ -14,6 +14,7 @@
 
 #include "../ISA.h"
 #include "Dot.h"
+#include "picollm/Layout/EncodedActivation.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Layout/Levels.h"
 
@@ -47,7 +48,7 @@ public:
     int64_t largest = hasTable    ? 2 * topLevel(bits)
                       : bits == 8 ? 128
                                   : (1 << bits) - 1;
-    return 32767 / (hooks.productsPerWord * largest * 127);
+    return 32767 / (hooks.productsPerWord * largest * int64_t(largestCode));
   }
   /// Steps whose code is laid out one after the other: as many as fit int16, or
   /// what hides the latency of dot products.
