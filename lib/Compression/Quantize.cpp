@@ -408,11 +408,15 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens, bool drift) {
               quantize(stack, InputStatistics{losses.embeddingMoment, {}, {}},
                        **model, nullptr))
         return error;
-  auto floats = ReferenceModel::create(module, reader);
-  if (!floats)
-    return floats.takeError();
+  std::unique_ptr<ReferenceModel> floats;
+  if (drift) {
+    auto beside = ReferenceModel::create(module, reader);
+    if (!beside)
+      return beside.takeError();
+    floats = std::move(*beside);
+  }
   LayerwiseCalibration calibration(**model, std::move(texts->texts),
-                                   drift ? floats->get() : nullptr);
+                                   floats.get());
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {

@@ -6,6 +6,7 @@
 #include "PicoLLM/Layout/LayoutDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "picollm/Quantization/WeightStack.h"
 
 namespace picollm {
 

@@ -73,7 +73,8 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
     Option<"codes", "codes", "std::string", "\"\"", "file to write">,
     Option<"drift", "drift", "bool", "true",
            "make good what the layers before have changed">,
-    Option<"sweeps", "sweeps", "int64_t", "2",
+    Option<"sweeps", "sweeps", "int64_t",
+           "::picollm::QuantizationOptions().refinementSweeps",
            "of coordinate descent over the codes of a matrix">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"",
            "folder to keep what is done in, for the run after one that is "
