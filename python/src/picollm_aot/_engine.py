@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import operator
 import os
-import re
 import secrets
 import threading
 from typing import (
@@ -15,14 +13,11 @@ from typing import (
     Iterator,
     List,
     Optional,
-    Sequence,
-    SupportsFloat,
-    SupportsIndex,
     Tuple,
     Union,
 )
 
-from . import _binding
+from . import _arguments, _binding
 from ._completion import PicoLLMCompletion
 from ._dialog import Dialog
 from ._errors import PicoLLMInvalidArgumentError, PicoLLMInvalidStateError
@@ -40,8 +35,6 @@ PathLike = Union[str, "os.PathLike[str]"]
 #: How many pieces a stream is generated ahead of the one who reads it.
 _STREAM_AHEAD = 16
 
-_MAX_THREADS = 256
-
 
 def available_devices(library_path: Optional[PathLike] = None) -> List[str]:
     """What ``create`` takes as ``device`` on this machine, besides "best".
@@ -58,49 +51,8 @@ def available_devices(library_path: Optional[PathLike] = None) -> List[str]:
     _binding.Library(library_path)
     affinity = getattr(os, "sched_getaffinity", None)
     logical = len(affinity(0)) if affinity else os.cpu_count() or 1
-    count = min(logical, _MAX_THREADS)
+    count = min(logical, _arguments.MAX_THREADS)
     return ["cpu"] + [f"cpu:{threads}" for threads in range(1, count + 1)]
-
-
-def _threads_of(device: Optional[str]) -> int:
-    """Threads of a device; 0: as the runtime thinks best."""
-    if device is None or device in ("best", "cpu"):
-        return 0
-    exist = f"there are: best, cpu, and cpu:N with 1 to {_MAX_THREADS} threads"
-    if not isinstance(device, str):
-        raise PicoLLMInvalidArgumentError(
-            f"device: must be a str, not {type(device).__name__}; {exist}"
-        )
-    if re.fullmatch(r"gpu(:\d+)?", device):
-        raise PicoLLMInvalidArgumentError(
-            f"device '{device}': models cannot be run on a GPU yet; {exist}"
-        )
-    match = re.fullmatch(r"cpu:([0-9]{1,9})", device)
-    if not match or not 1 <= int(match[1]) <= _MAX_THREADS:
-        raise PicoLLMInvalidArgumentError(f"device '{device}': is unknown; {exist}")
-    return int(match[1])
-
-
-def _integer(value: object, argument: str, least: int, most: int) -> int:
-    # Any integer, numpy's too.
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise PicoLLMInvalidArgumentError(
-            f"{argument}: must be an int, not {type(value).__name__}"
-        )
-    number = operator.index(value)
-    if not least <= number <= most:
-        raise PicoLLMInvalidArgumentError(
-            f"{argument}: must be between {least} and {most}, not {number}"
-        )
-    return number
-
-
-def _number(value: object, argument: str) -> float:
-    if not isinstance(value, SupportsFloat) or isinstance(value, str):
-        raise PicoLLMInvalidArgumentError(
-            f"{argument}: must be a number, not {type(value).__name__}"
-        )
-    return float(value)
 
 
 class PicoLLM:
@@ -124,11 +76,13 @@ class PicoLLM:
         verify: bool = False,
     ) -> None:
         self._released = True
-        threads = _threads_of(device)
+        threads = _arguments.threads_of(device)
         path = _binding.encode_path(model_path, "model_path")
         positions = 0
         if context_length is not None:
-            positions = _integer(context_length, "context_length", 1, 2**31 - 1)
+            positions = _arguments.integer(
+                context_length, "context_length", 1, 2**31 - 1
+            )
         self._caching = bool(enable_context_caching)
         self._state = threading.RLock()  # while handles are used or freed
         self._busy = threading.Lock()  # while the context is in use
@@ -340,7 +294,7 @@ class PicoLLM:
         text = b""
         with self._model_in_use():
             for token in tokens:
-                _integer(token, "token", 0, self._vocabulary - 1)
+                _arguments.integer(token, "token", 0, self._vocabulary - 1)
                 text += token_bytes(self._library, self._model, token)
         return text.decode("utf-8", "replace")
 
@@ -355,7 +309,7 @@ class PicoLLM:
                 is full.
             PicoLLMInvalidStateError: The engine is busy or was released.
         """
-        _integer(token, "token", 0, self._vocabulary - 1)
+        _arguments.integer(token, "token", 0, self._vocabulary - 1)
         logits = (ctypes.c_float * self._vocabulary)()
         with self._session_in_use("forward"):
             self._library.call(
@@ -546,12 +500,12 @@ class PicoLLM:
             text = _binding.encode_text(prompt, "prompt")
         limit = 0
         if completion_token_limit is not None:
-            limit = _integer(
+            limit = _arguments.integer(
                 completion_token_limit, "completion_token_limit", 1, 2**63 - 1
             )
         if seed is None:
             seed = secrets.randbits(64)
-        nucleus = _number(top_p, "top_p")
+        nucleus = _arguments.number(top_p, "top_p")
         if not 0 < nucleus <= 1:
             raise PicoLLMInvalidArgumentError(
                 f"top_p: must be above 0 and at most 1, not {top_p}"
@@ -559,14 +513,16 @@ class PicoLLM:
         return Request(
             prompt=text,
             max_tokens=limit,
-            stop_phrases=_stop_phrases(stop_phrases),
-            seed=_integer(seed, "seed", 0, 2**64 - 1),
-            presence_penalty=_number(presence_penalty, "presence_penalty"),
-            frequency_penalty=_number(frequency_penalty, "frequency_penalty"),
-            temperature=_number(temperature, "temperature"),
+            stop_phrases=_arguments.stop_phrases(stop_phrases),
+            seed=_arguments.integer(seed, "seed", 0, 2**64 - 1),
+            presence_penalty=_arguments.number(presence_penalty, "presence_penalty"),
+            frequency_penalty=_arguments.number(frequency_penalty, "frequency_penalty"),
+            temperature=_arguments.number(temperature, "temperature"),
             top_p=nucleus,
-            top_k=0 if top_k is None else _integer(top_k, "top_k", 1, 2**63 - 1),
-            num_top_choices=_integer(
+            top_k=0
+            if top_k is None
+            else _arguments.integer(top_k, "top_k", 1, 2**63 - 1),
+            num_top_choices=_arguments.integer(
                 num_top_choices, "num_top_choices", 0, _binding.MAX_TOP_CHOICES
             ),
             keep_context=self._caching,
@@ -588,23 +544,6 @@ class PicoLLM:
                     ctypes.byref(length),
                 )
         return text.raw[: length.value].decode("utf-8", "replace")
-
-
-def _stop_phrases(phrases: Optional[Iterable[str]]) -> Sequence[bytes]:
-    if phrases is None:
-        return ()
-    if isinstance(phrases, str):
-        raise PicoLLMInvalidArgumentError(
-            "stop_phrases: must be a collection of phrases, not one str; write "
-            f"[{phrases!r}]"
-        )
-    encoded = [_binding.encode_text(phrase, "stop_phrases") for phrase in phrases]
-    for phrase in encoded:
-        if not phrase or b"\0" in phrase:
-            raise PicoLLMInvalidArgumentError(
-                "stop_phrases: a phrase must not be empty and holds no null character"
-            )
-    return encoded
 
 
 def create(
