@@ -19,15 +19,24 @@ from picollm_aot import PicoLLMEndpoints
 PROMPT = "1, 2, 3,"
 
 
-def generating() -> List[threading.Thread]:
+def listed() -> List[threading.Thread]:
+    """Threads of generations, also those which are about to be started.
+
+    One whose start was interrupted by Ctrl-C stays in Python's list for ever.
+    """
     return [t for t in threading.enumerate() if t.name == "picollm-generate"]
 
 
+def generating() -> List[threading.Thread]:
+    return [thread for thread in listed() if thread.is_alive()]
+
+
 def when_generating(action: Any) -> threading.Thread:
-    """Does it in another thread as soon as a generation runs."""
+    """Does it in another thread as soon as a generation runs, or begins to."""
+    before = listed()
 
     def wait_and_act() -> None:
-        while not generating():
+        while all(thread in before for thread in listed()):
             time.sleep(0.001)
         action()
 
@@ -159,6 +168,20 @@ def test_ctrl_c_raises_keyboard_interrupt(engine: picollm.PicoLLM) -> None:
     with pytest.raises(KeyboardInterrupt):
         engine.generate(PROMPT)
     thread.join()
+    assert not generating()
+    assert engine.generate(PROMPT, 3).usage.completion_tokens == 3
+
+
+def test_ctrl_c_before_the_thread_runs(
+    engine: picollm.PicoLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate(PROMPT)
     assert not generating()
     assert engine.generate(PROMPT, 3).usage.completion_tokens == 3
 
