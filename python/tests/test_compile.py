@@ -9,7 +9,7 @@ import signal
 import stat
 import threading
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 from conftest import BUILD, GOLDEN
@@ -49,6 +49,18 @@ def test_options_reach_the_tool(tmp_path: Path) -> None:
     assert model.weights_bytes is not None
     assert 5.5 < model.weights_bytes * 8 / weights <= 6.5
     assert "x86-64-v3" in json.dumps(manifest) or "avx2" in json.dumps(manifest)
+
+
+def test_effort_and_tuning_reach_the_tool(tmp_path: Path) -> None:
+    def weights(name: str, **options: Any) -> bytes:
+        model = picollm.compile(GOLDEN, tmp_path / name, progress=False, **options)
+        assert model.weights_path is not None
+        return model.weights_path.read_bytes()
+
+    fast = weights("a", effort="fast")
+    assert weights("a", effort="fast") == fast
+    assert weights("a", effort="default") != fast
+    assert weights("a", effort="fast", tune_steps=4) != fast
 
 
 def test_progress_is_passed_on(
@@ -93,6 +105,8 @@ def test_a_missing_model_gives_the_sentence_of_the_tool(tmp_path: Path) -> None:
         ({"calibration": "/nowhere"}, "/nowhere"),
         ({"calibration_texts": 0}, "calibration"),
         ({"task": "/nowhere.jsonl"}, "/nowhere.jsonl"),
+        ({"effort": "much"}, "effort"),
+        ({"tune": -1}, "tune"),
     ],
 )
 def test_options_out_of_range_give_the_sentence_of_the_tool(

@@ -88,6 +88,9 @@ def compile(  # the name in the API  # noqa: A001
     calibration: Optional[PathLike] = None,
     calibration_texts: Optional[int] = None,
     task: Optional[PathLike] = None,
+    effort: Optional[str] = None,
+    tune: Optional[float] = None,
+    tune_steps: Optional[int] = None,
     name: Optional[str] = None,
     threads: Optional[int] = None,
     progress: Union[bool, Callable[[str], object]] = True,
@@ -116,6 +119,10 @@ def compile(  # the name in the API  # noqa: A001
             without texts.
         task: "perplexity", or a file of items, ``{"prompt": "...", "answer":
             "..."}`` on each line, whose answers are what errors are judged by.
+        effort: How long to compress: "fast" shows a first result, "max" goes
+            on as long as it gains, "default" lies between them.
+        tune: Minutes of tuning scales and norms by gradient.
+        tune_steps: Instead, how many steps of it, which repeats exactly.
         name: Of the library; None: the folder's.
         threads: None: one per core.
         progress: Whether the tool's progress goes to ``sys.stderr``, or what
@@ -140,6 +147,9 @@ def compile(  # the name in the API  # noqa: A001
         "--calibration": calibration,
         "--calibration-texts": calibration_texts,
         "--task": task,
+        "--effort": effort,
+        "--tune": tune,
+        "--tune-steps": tune_steps,
         "--name": name,
     }
     for option, value in options.items():
