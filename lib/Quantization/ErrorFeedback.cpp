@@ -12,9 +12,12 @@
 
 using namespace picollm;
 
-/// Columns whose errors are gathered before they go to the later ones by one
-/// matrix product.
+/// Columns whose errors are gathered before they go to the later ones of the
+/// span by one matrix product.
 static constexpr int64_t feedbackBlock = 64;
+/// Columns whose errors go to all after them by one matrix product. The rows of
+/// wide matrices exceed every cache, and this is how often they are read.
+static constexpr int64_t feedbackSpan = 512;
 /// Later columns that one thread changes; fixed, as sums must not depend on the
 /// threads.
 static constexpr int64_t laterTile = 256;
@@ -133,19 +136,34 @@ FeedbackRows picollm::makeFeedbackRows(const RowChunk &chunk, const float *rows,
   return part;
 }
 
+/// Takes what the errors of columns [begin, end), [end - begin][stride], do to
+/// columns [end, last) off these.
+static void subtractErrors(const FeedbackFactor &factor, FeedbackRows &rows,
+                           const float *errors, int64_t begin, int64_t end,
+                           int64_t last) {
+  const int64_t n = factor.order.size();
+  parallelFor((last - end + laterTile - 1) / laterTile, [&](int64_t t) {
+    const int64_t later = end + t * laterTile;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
+                std::min(laterTile, last - later), rows.stride, end - begin,
+                -1.0f, &factor.upper[begin * n + later], n, errors, rows.stride,
+                1.0f, rows.column(later), rows.stride);
+  });
+}
+
 void picollm::spreadErrors(
     const FeedbackFactor &factor, int64_t block, FeedbackRows &rows,
     llvm::function_ref<void(int64_t begin, int64_t end)> startBlock,
     llvm::function_ref<void(int64_t k, float *values)> round,
     std::vector<double> &losses) {
-  int64_t n = factor.order.size(), stride = rows.stride;
-  std::vector<float> errors(block * stride), values(stride);
-  for (int64_t begin = 0; begin < n; begin += block) {
-    int64_t end = std::min(n, begin + block);
+  const int64_t n = factor.order.size(), stride = rows.stride;
+  const int64_t span = (feedbackSpan + block - 1) / block * block;
+  std::vector<float> errors(std::min(n, span) * stride), values(stride);
+  auto quantizeBlock = [&](int64_t begin, int64_t end, float *error) {
     startBlock(begin, end);
-    for (int64_t k = begin; k < end; ++k) {
+    for (int64_t k = begin; k < end; ++k, error += stride) {
       round(k, values.data());
-      float *x = rows.column(k), *error = &errors[(k - begin) * stride];
+      float *x = rows.column(k);
       float pivot = std::sqrt(factor.lossWeights[k]); // 1 / U_kk
       for (int64_t i = 0; i < stride; ++i)
         error[i] = (x[i] - values[i]) * pivot;
@@ -159,15 +177,18 @@ void picollm::spreadErrors(
           subtractScaled(rows.column(later), error, factor.upper[k * n + later],
                          stride);
     }
-    if (factor.isDiagonal())
-      continue;
-    parallelFor((n - end + laterTile - 1) / laterTile, [&](int64_t t) {
-      const int64_t later = end + t * laterTile;
-      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
-                  std::min(laterTile, n - later), stride, end - begin, -1.0f,
-                  &factor.upper[begin * n + later], n, errors.data(), stride,
-                  1.0f, rows.column(later), stride);
-    });
+  };
+  for (int64_t first = 0; first < n; first += span) {
+    const int64_t last = std::min(n, first + span);
+    for (int64_t begin = first; begin < last; begin += block) {
+      const int64_t end = std::min(last, begin + block);
+      float *error = &errors[(begin - first) * stride];
+      quantizeBlock(begin, end, error);
+      if (!factor.isDiagonal())
+        subtractErrors(factor, rows, error, begin, end, last);
+    }
+    if (!factor.isDiagonal())
+      subtractErrors(factor, rows, errors.data(), first, last, n);
   }
 }
 
