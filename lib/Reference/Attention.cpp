@@ -127,35 +127,52 @@ Matrix picollm::attention(const Matrix &query, const Matrix &key,
   return result;
 }
 
-/// Adds the gradients of one query head; P are the probabilities:
-/// dV = P^T d, dP = d V^T, dS = P * (dP - rowsum(dP * P)),
-/// dQ = scale dS K, dK = scale dS^T Q.
-static void attentionHeadVjp(const Matrix &query, const LayerCache &cache,
+/// Gradients of `count` queries of one head, the first at `first`, which see
+/// width = first + count positions; P are the probabilities:
+/// dV += P^T d, dP = d V^T, dS = P * (dP - rowsum(dP * P)),
+/// dQ = scale dS K, dK += scale dS^T Q.
+/// In `gradient` keys and values have columns for each query head.
+static void attentionTileVjp(const Matrix &query, const LayerCache &cache,
                              const AttentionHeads &shape, int64_t head,
-                             const Matrix &d, AttentionGradient &gradient) {
-  int64_t size = shape.headSize, tokens = query.rows;
-  int64_t stride = query.columns, kvStride = cache.keys.columns;
+                             int64_t first, const Matrix &d,
+                             AttentionGradient &gradient) {
+  int64_t size = shape.headSize, stride = query.columns;
+  int64_t count = std::min(queryTile, query.rows - first);
+  int64_t width = first + count, kvStride = cache.keys.columns;
   int64_t q = head * size, kv = head / (shape.heads / shape.kvHeads) * size;
   const float *key = cache.keys.row(0) + kv;
   const float *value = cache.values.row(0) + kv;
-  Matrix p(tokens, tokens), dS(tokens, tokens);
-  probabilities(query.row(0) + q, stride, tokens, 0, key, kvStride, shape,
-                p.row(0));
-  multiply(tokens, size, tokens, 1, {p.row(0), tokens, true},
-           {d.row(0) + q, stride}, 1, gradient.value.row(0) + kv, kvStride);
-  multiply(tokens, tokens, size, 1, {d.row(0) + q, stride},
-           {value, kvStride, true}, 0, dS.row(0), tokens);
-  for (int64_t t = 0; t < tokens; ++t) {
+  Matrix p(count, width), dS(count, width);
+  probabilities(query.row(first) + q, stride, count, first, key, kvStride,
+                shape, p.row(0));
+  multiply(width, size, count, 1, {p.row(0), width, true},
+           {d.row(first) + q, stride}, 1, gradient.value.row(0) + q, stride);
+  multiply(count, width, size, 1, {d.row(first) + q, stride},
+           {value, kvStride, true}, 0, dS.row(0), width);
+  for (int64_t t = 0; t < count; ++t) {
     double dot = 0;
-    for (int64_t s = 0; s <= t; ++s)
+    for (int64_t s = 0; s < width; ++s)
       dot += double(p.row(t)[s]) * dS.row(t)[s];
-    for (int64_t s = 0; s < tokens; ++s)
+    for (int64_t s = 0; s < width; ++s)
       dS.row(t)[s] = p.row(t)[s] * (dS.row(t)[s] - dot);
   }
-  multiply(tokens, size, tokens, shape.scale, {dS.row(0), tokens},
-           {key, kvStride}, 0, gradient.query.row(0) + q, stride);
-  multiply(tokens, size, tokens, shape.scale, {dS.row(0), tokens, true},
-           {query.row(0) + q, stride}, 1, gradient.key.row(0) + kv, kvStride);
+  multiply(count, size, width, shape.scale, {dS.row(0), width}, {key, kvStride},
+           0, gradient.query.row(first) + q, stride);
+  multiply(width, size, count, shape.scale, {dS.row(0), width, true},
+           {query.row(first) + q, stride}, 1, gradient.key.row(0) + q, stride);
+}
+
+/// Sums up the query heads of each KV head.
+static Matrix sumOverGroups(const Matrix &ofHeads,
+                            const AttentionHeads &shape) {
+  const int64_t group = shape.heads / shape.kvHeads, size = shape.headSize;
+  Matrix sums(ofHeads.rows, shape.kvHeads * size);
+  parallelFor(sums.rows, [&](int64_t t) {
+    for (int64_t head = 0; head < shape.heads; ++head)
+      for (int64_t j = 0; j < size; ++j)
+        sums.row(t)[head / group * size + j] += ofHeads.row(t)[head * size + j];
+  });
+  return sums;
 }
 
 AttentionGradient picollm::attentionVjp(const Matrix &query, const Matrix &key,
@@ -164,14 +181,13 @@ AttentionGradient picollm::attentionVjp(const Matrix &query, const Matrix &key,
                                         const Matrix &d) {
   LayerCache cache;
   cache.append(key.row(0), value.row(0), key.rows, key.columns);
-  AttentionGradient gradient{Matrix(query.rows, query.columns),
-                             Matrix(key.rows, key.columns),
-                             Matrix(value.rows, value.columns)};
-  // Query heads of one KV head add into the same gradient: one after another.
-  int64_t group = shape.heads / shape.kvHeads;
-  parallelFor(shape.kvHeads, [&](int64_t kv) {
-    for (int64_t head = kv * group; head < (kv + 1) * group; ++head)
-      attentionHeadVjp(query, cache, shape, head, d, gradient);
+  const Matrix zeros(query.rows, query.columns);
+  AttentionGradient gradient{zeros, zeros, zeros};
+  parallelFor(shape.heads, [&](int64_t head) {
+    for (int64_t first = 0; first < query.rows; first += queryTile)
+      attentionTileVjp(query, cache, shape, head, first, d, gradient);
   });
+  gradient.key = sumOverGroups(gradient.key, shape);
+  gradient.value = sumOverGroups(gradient.value, shape);
   return gradient;
 }

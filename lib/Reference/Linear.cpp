@@ -10,6 +10,8 @@ using namespace picollm;
 
 // Tokens of one tile. Constants, so that sums never depend on the threads.
 static constexpr int64_t tokenTile = 256;
+// Columns of one tile that goes back through a weight.
+static constexpr int64_t columnTile = 192;
 
 static int64_t tilesOf(int64_t size, int64_t tile) {
   return (size + tile - 1) / tile;
@@ -61,11 +63,15 @@ llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
 
 Matrix picollm::linearInputVjp(const Matrix &weight, const Matrix &d) {
   Matrix input(d.rows, weight.columns); // d W
-  parallelFor(tilesOf(d.rows, tokenTile), [&](int64_t i) {
-    int64_t first = i * tokenTile;
-    multiply(std::min(tokenTile, d.rows - first), weight.columns, weight.rows,
-             1, {d.row(first), d.columns}, {weight.row(0), weight.columns}, 0,
-             input.row(first), weight.columns);
+  const int64_t tokenTiles = tilesOf(d.rows, tokenTile);
+  parallelFor(tokenTiles * tilesOf(weight.columns, columnTile), [&](int64_t i) {
+    const int64_t first = i % tokenTiles * tokenTile,
+                  column = i / tokenTiles * columnTile;
+    multiply(std::min(tokenTile, d.rows - first),
+             std::min(columnTile, weight.columns - column), weight.rows, 1,
+             {d.row(first), d.columns},
+             {weight.row(0) + column, weight.columns}, 0,
+             input.row(first) + column, weight.columns);
   });
   return input;
 }
