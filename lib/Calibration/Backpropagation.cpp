@@ -157,8 +157,16 @@ Error Backpropagation::backwardFromLogits(size_t text, const Matrix &input,
     Matrix tile(span.rows, input.columns);
     std::copy_n(input.row(first), tile.data.size(), tile.row(0));
     evaluation.values[part.input] = std::move(tile);
-    if (Error error = evaluateHead(evaluation))
+    const bool hasLoss = visitor.hasLoss(text);
+    if (Error error =
+            hasLoss ? evaluateHead(evaluation)
+                    : model->evaluate(part.first, part.end - 1, evaluation))
       return error;
+    if (Error error =
+            visitor.visitActivations(opsOf(part), text, first, evaluation))
+      return error;
+    if (!hasLoss)
+      continue;
     Gradients gradients;
     Matrix d = evaluation.matrix(logits);
     if (Error error = checkFinite(d, text, first, "a logit"))
@@ -175,9 +183,9 @@ Error Backpropagation::backwardFromLogits(size_t text, const Matrix &input,
   return Error::success();
 }
 
-/// Differentiates one part for all texts: `from` has the gradients of its
-/// result (null: the logits are the result), `to` gets those of its input
-/// (null: that is the embedding).
+/// Differentiates one part for all texts that have a loss: `from` has the
+/// gradients of its result (null: the logits are the result), `to` gets those
+/// of its input (null: that is the embedding).
 Error Backpropagation::backward(size_t index, const TokenSequences &texts,
                                 Spill *from, Spill *to,
                                 BackpropagationVisitor &visitor) {
@@ -204,6 +212,11 @@ Error Backpropagation::backward(size_t index, const TokenSequences &texts,
     } else {
       if (Error error = model->evaluate(part.first, part.end, evaluation))
         return error;
+      if (Error error =
+              visitor.visitActivations(opsOf(part), text, 0, evaluation))
+        return error;
+      if (!visitor.hasLoss(text))
+        continue;
       mlir::Value output = allParts[index + 1].input;
       Gradients gradients;
       if (Error error = from->read(output, span.rows, evaluation))
@@ -215,6 +228,8 @@ Error Backpropagation::backward(size_t index, const TokenSequences &texts,
         return gradient.takeError();
       d = std::move(*gradient);
     }
+    if (!visitor.hasLoss(text))
+      continue;
     if (!to) {
       visitor.visitEmbedding(text, evaluation.matrix(part.input), d);
       continue;

@@ -1,6 +1,7 @@
 //===- FisherInformation.cpp - what an output's error costs ---------------===//
 
 #include "picollm/Calibration/FisherInformation.h"
+#include "FiniteActivations.h"
 #include "Products.h"
 #include "picollm/Calibration/Backpropagation.h"
 #include "picollm/Support/Parallel.h"
@@ -23,14 +24,26 @@ namespace {
 
 class FisherPass : public BackpropagationVisitor {
 public:
-  FisherPass(ReferenceModel &model, const CalibrationSet &set,
-             MomentFile *moments, Checkpoint checkpoint, uint64_t seed)
-      : model(model), set(set.counting()), moments(moments),
-        checkpoint(std::move(checkpoint)), seed(seed) {}
+  FisherPass(ReferenceModel &model, const CalibrationSet &all,
+             MomentFile *moments, InputVisitor visit, Checkpoint checkpoint,
+             uint64_t seed)
+      : model(model), set(all.counting()), texts(set.texts), moments(moments),
+        visit(visit), checkpoint(std::move(checkpoint)), seed(seed) {
+    if (!visit)
+      return;
+    inputs = findLinearInputs(model);
+    for (size_t text = 0; text < all.size(); ++text)
+      if (all.counted(text).count() == 0)
+        texts.push_back(all.texts[text]);
+  }
 
   Expected<FisherInformation> run();
 
 private:
+  bool hasLoss(size_t text) const override { return text < set.size(); }
+  Error enterPart(OpRange ops) override;
+  Error visitActivations(OpRange ops, size_t text, int64_t firstRow,
+                         Evaluation &evaluation) override;
   Error leavePart(OpRange ops) override;
   Error differentiateLoss(size_t text, int64_t firstRow,
                           Matrix &logits) override;
@@ -40,12 +53,18 @@ private:
     result.embedding.add(d);
   }
   Error countTokens();
+  bool isBackwards() const { return left >= parts; }
+  void finishOutputs(llvm::StringRef weight);
+  Error appendMoments();
+  Error visitInputs();
   Error writeSums();
   Error readSums();
 
   ReferenceModel &model;
   CalibrationSet set;
-  MomentFile *moments; ///< may be null
+  TokenSequences texts; ///< of the set, then those of which nothing counts
+  MomentFile *moments;  ///< may be null
+  InputVisitor visit;   ///< may be null
   Checkpoint checkpoint;
   uint64_t seed;
   int64_t tokens = 0;
@@ -54,6 +73,9 @@ private:
   int64_t left = 0;  ///< how many of these the pass has left
   llvm::StringMap<std::vector<double>> squares;
   llvm::MapVector<mlir::Operation *, SecondMoment> ofPart; ///< for `moments`
+  std::vector<LinearInput> inputs;                         ///< for `visit`
+  /// Of the part that runs backwards.
+  std::vector<std::pair<const LinearInput *, SecondMoment>> inputMoments;
   FisherInformation result;
 };
 
@@ -140,8 +162,36 @@ static int64_t progressOf(int64_t left, int64_t parts) {
   return left + std::max<int64_t>(0, left - parts);
 }
 
-Error FisherPass::leavePart(OpRange ops) {
-  releaseWeights(model, ops);
+Error FisherPass::enterPart(OpRange ops) {
+  if (!isBackwards())
+    return Error::success();
+  for (const LinearInput &input : inputs)
+    if (llvm::is_contained(ops, input.linears.front()))
+      inputMoments.emplace_back(&input, SecondMoment(input.columns));
+  return Error::success();
+}
+
+Error FisherPass::visitActivations(OpRange ops, size_t text, int64_t firstRow,
+                                   Evaluation &evaluation) {
+  for (auto &[input, moment] : inputMoments) {
+    const Matrix &x = evaluation.matrix(input->value);
+    if (Error error = checkFinite(
+            x, text, firstRow, "the input of '" + input->weights.front() + "'"))
+      return error;
+    moment.add(x);
+  }
+  return Error::success();
+}
+
+/// From sums to means, of a weight that all texts have gone back through.
+void FisherPass::finishOutputs(llvm::StringRef weight) {
+  std::vector<float> &f = result.outputs[weight];
+  f.clear();
+  for (double sum : squares[weight])
+    f.push_back(float(sum / double(tokens)));
+}
+
+Error FisherPass::appendMoments() {
   for (auto &[op, moment] : ofPart) {
     // A process that was killed may have come so far.
     if (moments->contains(weightOfProduct(op)))
@@ -151,6 +201,32 @@ Error FisherPass::leavePart(OpRange ops) {
       return error;
   }
   ofPart.clear();
+  return Error::success();
+}
+
+Error FisherPass::visitInputs() {
+  for (auto &[input, moment] : llvm::reverse(inputMoments)) {
+    moment.finish();
+    if (Error error = visit(result, *input, moment))
+      return error;
+    if (input->head)
+      result.headInput = std::move(moment);
+  }
+  inputMoments.clear();
+  return Error::success();
+}
+
+Error FisherPass::leavePart(OpRange ops) {
+  releaseWeights(model, ops);
+  if (isBackwards()) {
+    for (mlir::Operation *op : ops)
+      if (llvm::StringRef weight = weightOfProduct(op); !weight.empty())
+        finishOutputs(weight);
+    if (Error error = appendMoments())
+      return error;
+    if (Error error = visitInputs())
+      return error;
+  }
   if (++left > parts && checkpoint.isKept()) {
     if (moments)
       if (Error error = moments->finish())
@@ -169,7 +245,9 @@ Error FisherPass::writeSums() {
         for (const std::vector<int32_t> &text : result.drawn)
           writeSized(os, text);
         writeSized(os, result.embedding.values);
-        writeSized(os, std::vector<int64_t>{result.embedding.tokens});
+        writeSized(os, std::vector<int64_t>{result.embedding.tokens,
+                                            result.headInput.columns});
+        writeSized(os, result.headInput.values);
         for (auto &entry : squares) {
           writeSized(os, std::vector<char>(entry.first().begin(),
                                            entry.first().end()));
@@ -185,14 +263,14 @@ Error FisherPass::readSums() {
   if (!buffer)
     return buffer.takeError();
   llvm::StringRef bytes = (*buffer)->getBuffer();
-  std::vector<int64_t> embeddingTokens;
+  std::vector<int64_t> counts; // tokens of the embedding, columns of the head
   bool isRead = llvm::all_of(result.drawn,
                              [&](std::vector<int32_t> &text) {
                                return readSized(bytes, text);
                              }) &&
                 readSized(bytes, result.embedding.values) &&
-                readSized(bytes, embeddingTokens) &&
-                embeddingTokens.size() == 1;
+                readSized(bytes, counts) && counts.size() == 2 &&
+                readSized(bytes, result.headInput.values);
   while (isRead && !bytes.empty()) {
     std::vector<char> name;
     isRead =
@@ -201,15 +279,19 @@ Error FisherPass::readSums() {
   }
   if (!isRead)
     return llvm::createStringError(path + ": is not what calibration writes");
-  result.embedding.tokens = embeddingTokens[0];
+  result.embedding.tokens = counts[0];
+  result.headInput.columns = counts[1];
+  for (const auto &entry : squares)
+    finishOutputs(entry.first());
   return Error::success();
 }
 
 Error FisherPass::countTokens() {
   result.tokenCounts.resize(model.vocabulary());
-  for (const std::vector<int32_t> &text : set.texts) {
+  for (const std::vector<int32_t> &text : texts)
     if (Error error = model.checkTokens(text))
       return error;
+  for (const std::vector<int32_t> &text : set.texts) {
     for (int32_t token : text)
       ++result.tokenCounts[token];
     result.drawn.emplace_back(text.size(), FisherInformation::notDrawn);
@@ -237,16 +319,11 @@ Expected<FisherInformation> FisherPass::run() {
     if (Error error = readSums())
       return std::move(error);
   if (left < 2 * parts)
-    progress = std::make_unique<Progress>("Fisher", 3 * parts, "steps",
+    progress = std::make_unique<Progress>("calibrate", 3 * parts, "steps",
                                           progressOf(left, parts));
-  if (Error error = pass->run(set.texts, *this, checkpoint))
+  if (Error error = pass->run(texts, *this, checkpoint))
     return std::move(error);
   progress.reset();
-  for (auto &entry : squares) {
-    std::vector<float> &f = result.outputs[entry.first()];
-    for (double sum : entry.second)
-      f.push_back(float(sum / double(tokens)));
-  }
   result.embedding.finish();
   // From the result of the look-up to the row that was looked up.
   if (auto op = looked.getDefiningOp<model::EmbeddingOp>();
@@ -260,6 +337,7 @@ Expected<FisherInformation> FisherPass::run() {
 
 Expected<FisherInformation> picollm::collectFisherInformation(
     ReferenceModel &model, const CalibrationSet &set, MomentFile *moments,
-    Checkpoint checkpoint, uint64_t seed) {
-  return FisherPass(model, set, moments, std::move(checkpoint), seed).run();
+    InputVisitor visit, Checkpoint checkpoint, uint64_t seed) {
+  return FisherPass(model, set, moments, visit, std::move(checkpoint), seed)
+      .run();
 }

@@ -15,26 +15,11 @@ using llvm::Expected;
 LayerwiseCalibration::LayerwiseCalibration(ReferenceModel &model,
                                            TokenSequences texts,
                                            ReferenceModel *beside)
-    : model(model), texts(std::move(texts)), beside(beside) {
+    : model(model), texts(std::move(texts)), beside(beside),
+      linearInputs(findLinearInputs(model)) {
   llvm::ArrayRef<mlir::Operation *> ops = model.operations();
-  llvm::MapVector<mlir::Value, LinearInput> byValue;
-  for (auto [index, op] : llvm::enumerate(ops)) {
-    llvm::StringRef weight = weightOfProduct(op);
-    if (weight.empty())
-      continue;
-    LinearInput &input = byValue[op->getOperand(0)];
-    if (input.linears.empty()) {
-      input.value = op->getOperand(0);
-      input.columns =
-          llvm::cast<mlir::ShapedType>(input.value.getType()).getDimSize(1);
-      starts.push_back(index);
-    }
-    input.linears.push_back(op);
-    input.weights.push_back(weight.str());
-    input.head |= llvm::isa<model::LogitsOp>(op);
-  }
-  for (auto &[value, input] : byValue)
-    linearInputs.push_back(std::move(input));
+  for (const LinearInput &input : linearInputs)
+    starts.push_back(llvm::find(ops, input.linears.front()) - ops.begin());
 
   // Alive before op i: made before it, used by it or a later one. Tokens and
   // positions are block arguments, which every stage gets anew.

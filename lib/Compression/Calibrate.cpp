@@ -171,61 +171,50 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
       (losses + llvm::Twine(' ') + llvm::Twine(rowFeedback)).str());
   if (!kept)
     return kept.takeError();
-  auto ofFisher = kept->part("fisher");
-  if (!ofFisher)
-    return ofFisher.takeError();
-  auto ofLosses = kept->part("losses");
-  if (!ofLosses)
-    return ofLosses.takeError();
   WeightReader reader;
   auto reference = ReferenceModel::create(module, reader);
   if (!reference)
     return reference.takeError();
 
   const std::string momentFile = momentsPath(losses);
-  auto moments = ofFisher->steps() > 0 ? MomentFile::reopen(momentFile)
+  auto moments = kept->steps() > 0 ? MomentFile::reopen(momentFile)
                                        : MomentFile::create(momentFile);
   if (!moments)
     return moments.takeError();
-  auto fisher = collectFisherInformation(
-      **reference, *texts, rowFeedback ? moments->get() : nullptr, *ofFisher);
-  if (!fisher)
-    return fisher.takeError();
-
-  LossMeasurement measurement(reader, *ofLosses);
+  LossMeasurement measurement(reader, *kept);
   if (llvm::Error error = measurement.readKept(*stacks))
     return error;
+  auto measure = [&](const FisherInformation &fisher, const LinearInput &input,
+                     const SecondMoment &moment) -> llvm::Error {
+    auto stack = llvm::find_if(*stacks, [&](const Stack &stack) {
+      return llvm::is_contained(stack.readers, input.linears.front());
+    });
+    if (stack == stacks->end())
+      return llvm::createStringError("no stack reads the input of '" +
+                                     input.weights.front() + "'");
+    if (stack->isEmbedding) // looked up too, which is known at the end
+      return llvm::Error::success();
+    std::vector<float> rowWeights;
+    for (model::WeightOp panel : stack->panels) {
+      auto weights = rowWeightsOf(panel, fisher, **moments);
+      if (!weights)
+        return weights.takeError();
+      rowWeights.insert(rowWeights.end(), weights->begin(), weights->end());
+    }
+    return measurement.measure(*stack, InputStatistics{moment.values, {}, {}},
+                               rowWeights);
+  };
+  auto fisher = collectFisherInformation(**reference, *texts,
+                                         rowFeedback ? moments->get() : nullptr,
+                                         measure, *kept);
+  if (!fisher)
+    return fisher.takeError();
   for (const Stack &stack : *stacks)
-    if (stack.readers.empty())
-      if (llvm::Error error =
-              measurement.measureEmbedding(stack, *fisher, nullptr))
+    if (stack.isEmbedding)
+      if (llvm::Error error = measurement.measureEmbedding(
+              stack, *fisher,
+              stack.readers.empty() ? nullptr : &fisher->headInput))
         return error;
-  LayerwiseCalibration calibration(**reference, std::move(texts->texts));
-  llvm::Error error = calibration.run(
-      "calibrate",
-      [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
-        for (const Stack &stack : *stacks) {
-          if (!llvm::is_contained(stack.readers, input.linears.front()))
-            continue;
-          if (stack.isEmbedding)
-            return measurement.measureEmbedding(stack, *fisher, &moment);
-          std::vector<float> rowWeights;
-          for (model::WeightOp panel : stack.panels) {
-            auto weights = rowWeightsOf(panel, *fisher, **moments);
-            if (!weights)
-              return weights.takeError();
-            rowWeights.insert(rowWeights.end(), weights->begin(),
-                              weights->end());
-          }
-          return measurement.measure(
-              stack, InputStatistics{moment.values, {}, {}}, rowWeights);
-        }
-        return llvm::createStringError("no stack reads the input of '" +
-                                       input.weights.front() + "'");
-      },
-      *ofLosses);
-  if (error)
-    return error;
   if (llvm::Error error = (*moments)->finish())
     return error;
   return measurement.write(*stacks, losses);

@@ -16,13 +16,6 @@ static std::string contentOf(llvm::StringRef path) {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
-static llvm::Error makeFolder(llvm::StringRef folder) {
-  if (std::error_code error = fs::create_directories(folder))
-    return llvm::createStringError(
-        error, folder + ": cannot be made: " + error.message());
-  return llvm::Error::success();
-}
-
 void Checkpoint::readSteps() {
   const std::string steps = contentOf(file("steps"));
   if (llvm::StringRef(steps).trim().getAsInteger(10, done) || done < 0)
@@ -41,21 +34,11 @@ llvm::Expected<Checkpoint> Checkpoint::open(llvm::StringRef folder,
     return checkpoint;
   }
   fs::remove_directories(folder);
-  if (llvm::Error error = makeFolder(folder))
-    return std::move(error);
+  if (std::error_code error = fs::create_directories(folder))
+    return llvm::createStringError(
+        error, folder + ": cannot be made: " + error.message());
   if (llvm::Error error = writeFile(keyFile, key))
     return std::move(error);
-  return checkpoint;
-}
-
-llvm::Expected<Checkpoint> Checkpoint::part(llvm::StringRef name) const {
-  Checkpoint checkpoint;
-  if (!isKept())
-    return checkpoint;
-  checkpoint.folder = file(name);
-  if (llvm::Error error = makeFolder(checkpoint.folder))
-    return std::move(error);
-  checkpoint.readSteps();
   return checkpoint;
 }
 

@@ -19,6 +19,18 @@ public:
   virtual llvm::Error enterPart(OpRange ops) { return llvm::Error::success(); }
   virtual llvm::Error leavePart(OpRange ops) { return llvm::Error::success(); }
 
+  /// Whether predictions of a text have a loss; others only go forwards.
+  virtual bool hasLoss(size_t text) const { return true; }
+
+  /// Backwards, before the ops are differentiated: `evaluation` holds their
+  /// results for tokens firstRow, firstRow + 1 .. of a text, but not logits of
+  /// a text without loss.
+  virtual llvm::Error visitActivations(OpRange ops, size_t text,
+                                       int64_t firstRow,
+                                       Evaluation &evaluation) {
+    return llvm::Error::success();
+  }
+
   /// In place: from the logits of tokens firstRow, firstRow + 1 .. of a text to
   /// dL/d(logits).
   virtual llvm::Error differentiateLoss(size_t text, int64_t firstRow,

@@ -26,17 +26,26 @@ struct FisherInformation {
   /// where the prediction does not count.
   TokenSequences drawn;
   static constexpr int32_t notDrawn = -1;
+  /// E[x x^T] of what the head reads; only for a visitor of inputs.
+  SecondMoment headInput;
 };
+
+/// Sees H of one linear input, from the last to the first, over all texts,
+/// once `fisher.outputs` has the weights that read it.
+using InputVisitor = llvm::function_ref<llvm::Error(
+    const FisherInformation &fisher, const LinearInput &input,
+    const SecondMoment &moment)>;
 
 /// Runs forwards and then backwards, a part between two residual sums at a
 /// time, so that memory holds the activations of one text in one part and the
-/// weights of that part. Texts of which nothing counts are left out; it fails
-/// where none is left. `seed` decides the drawn tokens. Equal for every
-/// number of threads. `moments`, if any, gets E[g g^T] with g = dL/dy of every
-/// linear op, by weight; with a checkpoint it may have some of them already.
+/// weights of that part. Texts of which nothing counts are only there for
+/// `visit`; it fails where nothing counts at all. `seed` decides the drawn
+/// tokens. Equal for every number of threads. `moments`, if any, gets E[g g^T]
+/// with g = dL/dy of every linear op, by weight; with a checkpoint it may have
+/// some of them already, and `visit`, if any, may have seen some inputs.
 llvm::Expected<FisherInformation>
 collectFisherInformation(ReferenceModel &model, const CalibrationSet &set,
-                         MomentFile *moments = nullptr,
+                         MomentFile *moments = nullptr, InputVisitor visit = {},
                          Checkpoint checkpoint = {}, uint64_t seed = 1);
 
 } // namespace picollm

@@ -4,22 +4,13 @@
 #define PICOLLM_CALIBRATION_LAYERWISECALIBRATION_H
 
 #include "picollm/Calibration/CalibrationSet.h"
+#include "picollm/Calibration/LinearInput.h"
 #include "picollm/Calibration/SecondMoment.h"
-#include "picollm/Reference/ReferenceModel.h"
 #include "picollm/Support/Checkpoint.h"
 
 namespace picollm {
 
 class Spill;
-
-/// An activation that one or more linear (or logits) ops of the model read.
-struct LinearInput {
-  mlir::Value value;
-  int64_t columns = 0;
-  std::vector<mlir::Operation *> linears; ///< in order
-  std::vector<std::string> weights;       ///< of `linears`
-  bool head = false; ///< read by the logits op: the last norm's output
-};
 
 /// How far an input x is from x_float, that of the float model.
 struct InputDrift {

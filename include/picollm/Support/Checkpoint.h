@@ -24,10 +24,6 @@ public:
   static llvm::Expected<Checkpoint> open(llvm::StringRef folder,
                                          llvm::StringRef key);
 
-  /// A checkpoint inside this one, for a part of the pass: under the same key,
-  /// with steps of its own.
-  llvm::Expected<Checkpoint> part(llvm::StringRef name) const;
-
   bool isKept() const { return !folder.empty(); }
 
   /// Path of a file in the folder; empty without one.

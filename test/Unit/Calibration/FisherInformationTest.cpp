@@ -158,6 +158,55 @@ TEST(FisherInformation, IsThatOfThePredictionsThatCount) {
   }
 }
 
+/// Of all texts, also those of which nothing counts, whose logits nobody needs.
+TEST(FisherInformation, InputsAreThoseOfAllTexts) {
+  for (bool tied : {true, false}) {
+    TinyLlama shape;
+    shape.tied = tied;
+    TinyModel tiny(shape);
+    auto model = tiny.interpreter();
+    MomentMap expected = expectValue(collectMoments(*model, texts));
+    std::vector<std::string> seen;
+    auto visit = [&](const FisherInformation &fisher, const LinearInput &input,
+                     const SecondMoment &moment) {
+      for (const std::string &weight : input.weights) {
+        SCOPED_TRACE(weight);
+        seen.push_back(weight);
+        EXPECT_TRUE(fisher.outputs.contains(weight));
+        const SecondMoment &other = *expected[weight];
+        EXPECT_EQ(moment.tokens, 12);
+        EXPECT_EQ(moment.values.size(), other.values.size());
+        for (size_t i = 0; i < other.values.size(); ++i)
+          EXPECT_NEAR(moment.values[i], other.values[i],
+                      1e-5 * std::fabs(other.values[i]) + 1e-7);
+      }
+      return llvm::Error::success();
+    };
+    auto fisher =
+        expectValue(collectFisherInformation(*model, items(), nullptr, visit));
+    EXPECT_EQ(seen.size(), 2u * 7 + 1);
+    EXPECT_EQ(seen.front(), tied ? "token_embd.weight" : "output.weight");
+    EXPECT_EQ(fisher.headInput.values.size(), fisher.embedding.values.size());
+    auto alone = expectValue(collectFisherInformation(*model, items()));
+    for (auto &entry : fisher.outputs)
+      EXPECT_EQ(entry.second, alone.outputs[entry.first()]);
+  }
+}
+
+/// What the visitor says is wrong ends the run.
+TEST(FisherInformation, AVisitorMayFail) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  auto visit = [](const FisherInformation &, const LinearInput &input,
+                  const SecondMoment &) -> llvm::Error {
+    if (input.head)
+      return llvm::Error::success();
+    return llvm::createStringError("no more than " + input.weights.front());
+  };
+  expectPart(errorOf(collectFisherInformation(*model, texts, nullptr, visit)),
+             "no more than blk.1.ffn_down.weight");
+}
+
 TEST(FisherInformation, NeedsAPredictionThatCounts) {
   TinyModel tiny;
   auto model = tiny.interpreter();

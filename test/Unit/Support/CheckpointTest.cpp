@@ -42,19 +42,6 @@ TEST_F(CheckpointTest, NothingStaysUnderAnotherKey) {
   EXPECT_FALSE(std::filesystem::exists(second.file("what")));
 }
 
-TEST_F(CheckpointTest, APartHasStepsOfItsOwnUnderTheSameKey) {
-  keep("key");
-  auto part = [&](const char *key) {
-    return llvm::cantFail(open(folder, key).part("one"));
-  };
-  EXPECT_EQ(part("key").steps(), 0);
-  ASSERT_FALSE(part("key").setSteps(7));
-  EXPECT_EQ(part("key").steps(), 7);
-  EXPECT_EQ(open(folder, "key").steps(), 41);
-  EXPECT_EQ(part("another key").steps(), 0);
-  EXPECT_FALSE(llvm::cantFail(Checkpoint().part("one")).isKept());
-}
-
 TEST_F(CheckpointTest, TheSumsOfOneStepLieBesideThoseOfTheNext) {
   Checkpoint checkpoint = open(folder, "key");
   EXPECT_NE(checkpoint.sumsFile(4), checkpoint.sumsFile(5));
