@@ -182,19 +182,14 @@ llvm::Error GroupQuantizer::quantizeChunk(const RowChunk &chunk, double &loss) {
 
 llvm::Error GroupQuantizer::quantizeChunks() {
   const std::vector<RowChunk> &chunks = rows.chunks();
-  std::vector<std::string> failures(chunks.size());
   std::vector<double> losses(chunks.size());
-  parallelFor(chunks.size(), [&](int64_t c) {
-    if (llvm::Error error = quantizeChunk(chunks[c], losses[c]))
-      failures[c] = llvm::toString(std::move(error));
-  });
+  if (llvm::Error error = tryParallelFor(chunks.size(), [&](int64_t c) {
+        return quantizeChunk(chunks[c], losses[c]);
+      }))
+    return error;
   result.losses.assign(result.matrix.panels.size(), 0.0);
-  for (size_t c = 0; c < chunks.size(); ++c) {
-    if (!failures[c].empty())
-      return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     failures[c]);
+  for (size_t c = 0; c < chunks.size(); ++c)
     result.losses[chunks[c].panel] += losses[c];
-  }
   return llvm::Error::success();
 }
 

@@ -397,23 +397,17 @@ llvm::Error StackQuantizer::quantizeChunks() {
   for (const RowChunk &chunk : rows.chunks())
     if (rows.stack().panels[chunk.panel].outputMoment.empty() || chunk.row == 0)
       pieces.push_back(chunk);
-  std::vector<std::string> failures(pieces.size());
   std::vector<double> losses(pieces.size());
-  parallelFor(pieces.size(), [&](int64_t c) {
-    const RowChunk &chunk = pieces[c];
-    llvm::Error error = rows.stack().panels[chunk.panel].outputMoment.empty()
-                            ? quantizeChunk(chunk, losses[c])
-                            : quantizePanelByRows(chunk.panel, losses[c]);
-    if (error)
-      failures[c] = llvm::toString(std::move(error));
-  });
+  if (llvm::Error error = tryParallelFor(pieces.size(), [&](int64_t c) {
+        const RowChunk &chunk = pieces[c];
+        return rows.stack().panels[chunk.panel].outputMoment.empty()
+                   ? quantizeChunk(chunk, losses[c])
+                   : quantizePanelByRows(chunk.panel, losses[c]);
+      }))
+    return error;
   result.losses.assign(feedback.bits.size(), 0.0);
-  for (size_t c = 0; c < pieces.size(); ++c) {
-    if (!failures[c].empty())
-      return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     failures[c]);
+  for (size_t c = 0; c < pieces.size(); ++c)
     result.losses[pieces[c].panel] += losses[c];
-  }
   return llvm::Error::success();
 }
 

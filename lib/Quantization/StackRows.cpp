@@ -4,6 +4,7 @@
 #include "ColumnLoops.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Support/Half.h"
+#include "picollm/Support/Parallel.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
 #include <algorithm>
@@ -137,18 +138,32 @@ StackRows::read(const RowChunk &chunk, std::vector<float> &buffer) const {
   if (!cache.empty())
     return cache.data() + chunk.stackRow * columns;
   buffer.resize(chunk.count * columns);
+  constexpr int64_t rows = 64; // that one thread reads
   if (llvm::Error error =
-          weights->readRows(chunk.panel, chunk.row, chunk.count, buffer.data()))
+          tryParallelFor((chunk.count + rows - 1) / rows, [&](int64_t part) {
+            const int64_t first = part * rows;
+            return readFinite(chunk.panel, chunk.row + first,
+                              std::min(rows, chunk.count - first),
+                              &buffer[first * columns]);
+          }))
     return error;
-  for (size_t i = 0; i < buffer.size(); ++i)
-    if (!std::isfinite(buffer[i]))
-      return invalid(*weights,
-                     "weight in row " +
-                         llvm::Twine(chunk.row + int64_t(i) / columns) +
-                         ", column " + llvm::Twine(int64_t(i) % columns) +
-                         " of '" + weights->panels[chunk.panel].name +
-                         "' is not finite; the model file is damaged");
   return buffer.data();
+}
+
+llvm::Error StackRows::readFinite(size_t panel, int64_t row, int64_t count,
+                                  float *out) const {
+  const int64_t columns = weights->columns;
+  if (llvm::Error error = weights->readRows(panel, row, count, out))
+    return error;
+  for (int64_t i = 0; i < count * columns; ++i)
+    if (!std::isfinite(out[i]))
+      return invalid(*weights, "weight in row " +
+                                   llvm::Twine(row + i / columns) +
+                                   ", column " + llvm::Twine(i % columns) +
+                                   " of '" + weights->panels[panel].name +
+                                   "' is not finite; the model file is "
+                                   "damaged");
+  return llvm::Error::success();
 }
 
 /// Row scales under the column scales, and the mean squares of columns under
@@ -156,31 +171,46 @@ StackRows::read(const RowChunk &chunk, std::vector<float> &buffer) const {
 static llvm::Error scaleOnce(const StackRows &rows, StackScales &scales,
                              std::vector<double> &rowScales) {
   int64_t n = rows.stack().columns, padded = paddedCount(n);
-  std::vector<float> weights(padded), values(padded), sums(n), buffer;
+  std::vector<float> weights(padded);
   for (int64_t j = 0; j < n; ++j)
     weights[j] = scales.columns[j] > 0
                      ? 1.0f / (scales.columns[j] * scales.columns[j])
                      : 0.0f;
+  struct ChunkSums {
+    std::vector<float> columns;
+    int64_t rows = 0; ///< that are not zeros
+  };
+  std::vector<ChunkSums> sums(rows.chunks().size());
+  if (llvm::Error error =
+          tryParallelFor(sums.size(), [&](int64_t c) -> llvm::Error {
+            const RowChunk &chunk = rows.chunks()[c];
+            std::vector<float> values(padded), buffer;
+            llvm::Expected<const float *> in = rows.read(chunk, buffer);
+            if (!in)
+              return in.takeError();
+            sums[c].columns.resize(n);
+            for (int64_t i = 0; i < chunk.count; ++i) {
+              const float *row = *in + i * n;
+              std::copy_n(row, n, values.begin());
+              double square =
+                  weightedSquareSum(values.data(), weights.data(), padded);
+              double scale = std::sqrt(square / static_cast<double>(n));
+              rowScales[chunk.stackRow + i] = scale;
+              if (!(scale > 1e-30))
+                continue;
+              ++sums[c].rows;
+              addScaledSquares(sums[c].columns.data(), row,
+                               static_cast<float>(1.0 / scale), n);
+            }
+            return llvm::Error::success();
+          }))
+    return error;
   std::vector<double> columnSums(n);
   int64_t used = 0;
-  for (const RowChunk &chunk : rows.chunks()) {
-    llvm::Expected<const float *> in = rows.read(chunk, buffer);
-    if (!in)
-      return in.takeError();
-    std::fill(sums.begin(), sums.end(), 0.0f);
-    for (int64_t i = 0; i < chunk.count; ++i) {
-      const float *row = *in + i * n;
-      std::copy_n(row, n, values.begin());
-      double square = weightedSquareSum(values.data(), weights.data(), padded);
-      double scale = std::sqrt(square / static_cast<double>(n));
-      rowScales[chunk.stackRow + i] = scale;
-      if (!(scale > 1e-30))
-        continue;
-      ++used;
-      addScaledSquares(sums.data(), row, static_cast<float>(1.0 / scale), n);
-    }
+  for (const ChunkSums &chunk : sums) {
+    used += chunk.rows;
     for (int64_t j = 0; j < n; ++j)
-      columnSums[j] += sums[j];
+      columnSums[j] += chunk.columns[j];
   }
   for (int64_t j = 0; j < n; ++j)
     scales.columns[j] = static_cast<float>(std::sqrt(
@@ -231,11 +261,13 @@ void picollm::transposeRows(const float *rows, int64_t count, int64_t columns,
                             const std::vector<uint32_t> &order, float *out,
                             int64_t stride) {
   constexpr int64_t block = 16; // rows whose cache lines stay close
-  for (int64_t i0 = 0; i0 < count; i0 += block)
+  parallelFor((count + block - 1) / block, [&](int64_t b) {
+    const int64_t end = std::min(count, (b + 1) * block);
     for (int64_t k = 0; k < columns; ++k) {
       const float *in = rows + order[k];
       float *column = out + k * stride;
-      for (int64_t i = i0; i < std::min(count, i0 + block); ++i)
+      for (int64_t i = b * block; i < end; ++i)
         column[i] = in[i * columns] * inverseRows[i];
     }
+  });
 }

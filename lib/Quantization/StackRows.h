@@ -35,6 +35,9 @@ public:
                                      std::vector<float> &buffer) const;
 
 private:
+  llvm::Error readFinite(size_t panel, int64_t row, int64_t count,
+                         float *out) const;
+
   const WeightStack *weights = nullptr;
   std::vector<RowChunk> cuts;
   std::vector<float> cache; ///< all rows, or empty

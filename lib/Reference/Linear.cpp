@@ -4,7 +4,6 @@
 #include "picollm/Reference/Ops.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
-#include <mutex>
 
 using namespace picollm;
 
@@ -41,23 +40,20 @@ Matrix picollm::linear(const Matrix &x, const Matrix &weight) {
 llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
                                        WeightRows weight) {
   Matrix y(x.rows, rows);
-  std::mutex mutex;
-  llvm::Error failure = llvm::Error::success();
-  parallelFor(tilesOf(rows, linearTileRows), [&](int64_t i) {
+  auto multiplyTile = [&](int64_t i) -> llvm::Error {
     int64_t row = i * linearTileRows;
     int64_t count = std::min(linearTileRows, rows - row);
     std::vector<float> scratch(count * x.columns);
     llvm::Expected<const float *> tile = weight(row, count, scratch.data());
-    if (!tile) {
-      std::lock_guard<std::mutex> lock(mutex);
-      failure = llvm::joinErrors(std::move(failure), tile.takeError());
-      return;
-    }
+    if (!tile)
+      return tile.takeError();
     for (int64_t first = 0; first < x.rows; first += tokenTile)
       linearTile(x, first, *tile, row, count, y);
-  });
-  if (failure)
-    return std::move(failure);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error =
+          tryParallelFor(tilesOf(rows, linearTileRows), multiplyTile))
+    return std::move(error);
   return y;
 }
 

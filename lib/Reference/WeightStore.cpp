@@ -4,7 +4,6 @@
 #include "picollm/Reference/Ops.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
-#include <mutex>
 
 using namespace picollm;
 using llvm::Error;
@@ -36,19 +35,14 @@ Expected<std::shared_ptr<const Matrix>>
 WeightStore::decode(const Entry &entry) {
   const WeightSource &source = entry.source;
   auto matrix = std::make_shared<Matrix>(source.rows, source.columns);
-  std::mutex mutex;
-  Error failure = Error::success();
-  parallelFor(
-      (source.rows + linearTileRows - 1) / linearTileRows, [&](int64_t i) {
-        int64_t row = i * linearTileRows;
-        Error error = reader.readRows(
-            source, row, std::min(linearTileRows, source.rows - row),
-            matrix->row(row));
-        std::lock_guard<std::mutex> lock(mutex);
-        failure = llvm::joinErrors(std::move(failure), std::move(error));
-      });
-  if (failure)
-    return std::move(failure);
+  if (Error error = tryParallelFor(
+          (source.rows + linearTileRows - 1) / linearTileRows, [&](int64_t i) {
+            int64_t row = i * linearTileRows;
+            return reader.readRows(source, row,
+                                   std::min(linearTileRows, source.rows - row),
+                                   matrix->row(row));
+          }))
+    return std::move(error);
   return matrix;
 }
 

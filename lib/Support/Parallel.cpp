@@ -3,6 +3,7 @@
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -45,4 +46,29 @@ void picollm::parallelFor(int64_t count,
   work();
   for (std::thread &thread : pool)
     thread.join();
+}
+
+llvm::Error
+picollm::tryParallelFor(int64_t count,
+                        llvm::function_ref<llvm::Error(int64_t)> body) {
+  std::mutex mutex;
+  llvm::Error failure = llvm::Error::success();
+  std::atomic<int64_t> failed{count}; ///< the least
+  parallelFor(count, [&](int64_t i) {
+    // Those before it may fail too.
+    if (i > failed)
+      return;
+    llvm::Error error = body(i);
+    if (!error)
+      return;
+    std::lock_guard<std::mutex> lock(mutex);
+    if (i > failed) {
+      llvm::consumeError(std::move(error));
+      return;
+    }
+    failed = i;
+    llvm::consumeError(std::move(failure));
+    failure = std::move(error);
+  });
+  return failure;
 }

@@ -4,6 +4,7 @@
 #define PICOLLM_SUPPORT_PARALLEL_H
 
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/Error.h"
 #include <cstdint>
 
 namespace picollm {
@@ -20,6 +21,11 @@ unsigned getThreadCount();
 /// number of threads: that is the caller's choice of `count`, so results are
 /// equal for every -j. A parallelFor inside a body runs on the calling thread.
 void parallelFor(int64_t count, llvm::function_ref<void(int64_t)> body);
+
+/// The same for bodies that may fail: the error of the least i that has failed.
+/// Once one has, those that were not begun are left out.
+llvm::Error tryParallelFor(int64_t count,
+                           llvm::function_ref<llvm::Error(int64_t)> body);
 
 } // namespace picollm
 

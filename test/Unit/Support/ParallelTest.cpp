@@ -29,6 +29,24 @@ TEST(Parallel, EveryIndexIsVisitedOnceByAnyNumberOfThreads) {
   }
 }
 
+TEST(Parallel, TheFirstFailureIsTheOneThatIsTold) {
+  for (unsigned threads : {1u, 2u, 16u}) {
+    Threads wanted(threads);
+    std::atomic<int> visits{0};
+    auto fail = [&](int64_t i) -> llvm::Error {
+      ++visits;
+      if (i % 100 == 37)
+        return llvm::createStringError(std::to_string(i));
+      return llvm::Error::success();
+    };
+    EXPECT_EQ(llvm::toString(tryParallelFor(1000, fail)), "37") << threads;
+    if (threads == 1) {
+      EXPECT_EQ(visits, 38);
+    }
+    EXPECT_FALSE(tryParallelFor(37, fail)) << threads;
+  }
+}
+
 TEST(Parallel, ThreadsAreLimited) {
   Threads wanted(4000000000u);
   EXPECT_EQ(getThreadCount(), maxThreads);
