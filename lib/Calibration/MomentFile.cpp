@@ -91,7 +91,9 @@ Expected<int64_t> MomentFile::readIndex() {
 Error MomentFile::append(llvm::StringRef name, const SecondMoment &moment) {
   const uint32_t length = uint32_t(name.size());
   const uint64_t columns = uint64_t(moment.columns);
-  bool written = std::fwrite(&length, sizeof length, 1, file) == 1 &&
+  // Behind the others, wherever the last reading was.
+  bool written = std::fseek(file, 0, SEEK_END) == 0 &&
+                 std::fwrite(&length, sizeof length, 1, file) == 1 &&
                  std::fwrite(name.data(), 1, length, file) == length &&
                  std::fwrite(&columns, sizeof columns, 1, file) == 1;
   entries[name] = {std::ftell(file), moment.columns};

@@ -31,6 +31,7 @@ TEST_F(MomentFileTest, GivesBackWhatWasAppended) {
   {
     auto file = expectValue(MomentFile::create(path));
     ASSERT_FALSE(file->append("a.weight", small));
+    EXPECT_EQ(expectValue(file->read("a.weight")), small.values);
     ASSERT_FALSE(file->append("b", large));
     EXPECT_EQ(expectValue(file->read("a.weight")), small.values);
     ASSERT_FALSE(file->finish());
