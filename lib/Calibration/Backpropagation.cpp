@@ -183,6 +183,33 @@ Error Backpropagation::backwardFromLogits(size_t text, const Matrix &input,
   return Error::success();
 }
 
+/// Any other part: `from` has the gradients of its result, `evaluation` its
+/// input.
+Error Backpropagation::backwardFromResult(size_t index, size_t text,
+                                          Spill &from, Evaluation &evaluation,
+                                          Matrix &gradient,
+                                          BackpropagationVisitor &visitor) {
+  const Part &part = allParts[index];
+  if (Error error = model->evaluate(part.first, part.end, evaluation))
+    return error;
+  if (Error error = visitor.visitActivations(opsOf(part), text, 0, evaluation))
+    return error;
+  if (!visitor.hasLoss(text))
+    return Error::success();
+  mlir::Value output = allParts[index + 1].input;
+  Gradients gradients;
+  if (Error error =
+          from.read(output, evaluation.matrix(part.input).rows, evaluation))
+    return error;
+  gradients.add(output, std::move(evaluation.matrix(output)));
+  Expected<Matrix> toInput =
+      differentiatePart(part, evaluation, gradients, visitor);
+  if (!toInput)
+    return toInput.takeError();
+  gradient = std::move(*toInput);
+  return Error::success();
+}
+
 /// Differentiates one part for all texts that have a loss: `from` has the
 /// gradients of its result (null: the logits are the result), `to` gets those
 /// of its input (null: that is the embedding).
@@ -205,29 +232,12 @@ Error Backpropagation::backward(size_t index, const TokenSequences &texts,
     if (Error error = inputs[index]->read(part.input, span.rows, evaluation))
       return error;
     Matrix d;
-    if (!from) {
-      if (Error error = backwardFromLogits(text, evaluation.matrix(part.input),
-                                           d, visitor))
-        return error;
-    } else {
-      if (Error error = model->evaluate(part.first, part.end, evaluation))
-        return error;
-      if (Error error =
-              visitor.visitActivations(opsOf(part), text, 0, evaluation))
-        return error;
-      if (!visitor.hasLoss(text))
-        continue;
-      mlir::Value output = allParts[index + 1].input;
-      Gradients gradients;
-      if (Error error = from->read(output, span.rows, evaluation))
-        return error;
-      gradients.add(output, std::move(evaluation.matrix(output)));
-      Expected<Matrix> gradient =
-          differentiatePart(part, evaluation, gradients, visitor);
-      if (!gradient)
-        return gradient.takeError();
-      d = std::move(*gradient);
-    }
+    if (Error error =
+            from
+                ? backwardFromResult(index, text, *from, evaluation, d, visitor)
+                : backwardFromLogits(text, evaluation.matrix(part.input), d,
+                                     visitor))
+      return error;
     if (!visitor.hasLoss(text))
       continue;
     if (!to) {

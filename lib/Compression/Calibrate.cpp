@@ -178,7 +178,7 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
 
   const std::string momentFile = momentsPath(losses);
   auto moments = kept->steps() > 0 ? MomentFile::reopen(momentFile)
-                                       : MomentFile::create(momentFile);
+                                   : MomentFile::create(momentFile);
   if (!moments)
     return moments.takeError();
   LossMeasurement measurement(reader, *kept);
@@ -186,12 +186,9 @@ llvm::Error Calibrate::calibrate(ModuleOp module) {
     return error;
   auto measure = [&](const FisherInformation &fisher, const LinearInput &input,
                      const SecondMoment &moment) -> llvm::Error {
-    auto stack = llvm::find_if(*stacks, [&](const Stack &stack) {
-      return llvm::is_contained(stack.readers, input.linears.front());
-    });
-    if (stack == stacks->end())
-      return llvm::createStringError("no stack reads the input of '" +
-                                     input.weights.front() + "'");
+    auto stack = findStackOf(input, *stacks);
+    if (!stack)
+      return stack.takeError();
     if (stack->isEmbedding) // looked up too, which is known at the end
       return llvm::Error::success();
     std::vector<float> rowWeights;

@@ -57,20 +57,19 @@ static llvm::Expected<NonFinite> findNonFinite(const WeightSource &source,
   int64_t rows = std::max<int64_t>(1, pieceValues / source.columns);
   int64_t pieces = (source.rows + rows - 1) / rows;
   std::vector<NonFinite> found(pieces);
-  std::vector<std::string> errors(pieces);
-  parallelFor(pieces, [&](int64_t i) {
+  auto findInPiece = [&](int64_t i) -> llvm::Error {
     int64_t first = i * rows, count = std::min(rows, source.rows - first);
     std::vector<float> values(count * source.columns);
     if (llvm::Error error =
             reader.readRows(source, first, count, values.data()))
-      errors[i] = llvm::toString(std::move(error));
-    else
-      found[i] = findNonFinite(values, first, source.columns);
-  });
+      return error;
+    found[i] = findNonFinite(values, first, source.columns);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = tryParallelFor(pieces, findInPiece))
+    return std::move(error);
   NonFinite all;
   for (int64_t i = 0; i < pieces; ++i) {
-    if (!errors[i].empty())
-      return llvm::createStringError(errors[i]);
     int64_t before = all.count;
     all.count += found[i].count;
     if (before == 0 && all.count > 0)

@@ -362,12 +362,9 @@ llvm::Error ModuleQuantizer::quantizeAllToGroups(llvm::StringRef tokens) {
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
-        auto stack = llvm::find_if(stacks, [&](const Stack &stack) {
-          return llvm::is_contained(stack.readers, input.linears.front());
-        });
-        if (stack == stacks.end())
-          return llvm::createStringError("no stack reads the input of '" +
-                                         input.weights.front() + "'");
+        auto stack = findStackOf(input, stacks);
+        if (!stack)
+          return stack.takeError();
         if (stack->hasRowsOfTokens())
           return llvm::Error::success();
         return quantizeGroups(*stack, InputStatistics{moment.values, {}, {}},
@@ -420,18 +417,15 @@ llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens, bool drift) {
   return calibration.run(
       "quantize",
       [&](const LinearInput &input, const SecondMoment &moment) -> llvm::Error {
-        for (const Stack &stack : stacks) {
-          if (!llvm::is_contained(stack.readers, input.linears.front()))
-            continue;
-          if (stack.isEmbedding)
-            return llvm::Error::success();
-          return drift ? quantize(stack, takeStatistics(calibration), **model,
-                                  &calibration)
-                       : quantize(stack, InputStatistics{moment.values, {}, {}},
-                                  **model, nullptr);
-        }
-        return llvm::createStringError("no stack reads the input of '" +
-                                       input.weights.front() + "'");
+        auto stack = findStackOf(input, stacks);
+        if (!stack)
+          return stack.takeError();
+        if (stack->isEmbedding)
+          return llvm::Error::success();
+        return drift ? quantize(*stack, takeStatistics(calibration), **model,
+                                &calibration)
+                     : quantize(*stack, InputStatistics{moment.values, {}, {}},
+                                **model, nullptr);
       },
       checkpoint);
 }

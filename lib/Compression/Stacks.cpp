@@ -105,6 +105,17 @@ llvm::Expected<std::vector<Stack>> picollm::findStacks(ModuleOp module) {
   return stacks;
 }
 
+llvm::Expected<const Stack &> picollm::findStackOf(const LinearInput &input,
+                                                   ArrayRef<Stack> stacks) {
+  auto stack = llvm::find_if(stacks, [&](const Stack &stack) {
+    return llvm::is_contained(stack.readers, input.linears.front());
+  });
+  if (stack == stacks.end())
+    return llvm::createStringError("no stack reads the input of '" +
+                                   input.weights.front() + "'");
+  return *stack;
+}
+
 std::vector<model::WeightOp> picollm::otherWeights(ModuleOp module,
                                                    ArrayRef<Stack> stacks) {
   llvm::StringSet<> held;

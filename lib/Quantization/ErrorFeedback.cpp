@@ -6,6 +6,7 @@
 #include "picollm/Layout/Levels.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cblas.h>
 #include <cmath>
@@ -157,7 +158,7 @@ void picollm::spreadErrors(
     llvm::function_ref<void(int64_t k, float *values)> round,
     std::vector<double> &losses) {
   const int64_t n = factor.order.size(), stride = rows.stride;
-  const int64_t span = (feedbackSpan + block - 1) / block * block;
+  const int64_t span = llvm::alignTo(feedbackSpan, block);
   std::vector<float> errors(std::min(n, span) * stride), values(stride);
   auto quantizeBlock = [&](int64_t begin, int64_t end, float *error) {
     startBlock(begin, end);

@@ -98,6 +98,9 @@ private:
                         const std::string &file);
   llvm::Error backward(size_t part, const TokenSequences &texts, Spill *from,
                        Spill *to, BackpropagationVisitor &visitor);
+  llvm::Error backwardFromResult(size_t part, size_t text, Spill &from,
+                                 Evaluation &evaluation, Matrix &gradient,
+                                 BackpropagationVisitor &visitor);
   llvm::Error backwardFromLogits(size_t text, const Matrix &input,
                                  Matrix &gradient,
                                  BackpropagationVisitor &visitor);

@@ -5,6 +5,7 @@
 
 #include "PicoLLM/Model/Model.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "picollm/Calibration/LinearInput.h"
 #include "llvm/Support/Error.h"
 #include <string>
 #include <vector>
@@ -34,6 +35,10 @@ struct Stack {
 /// them. A weight that is both embedding and head is one stack. Fails where
 /// @forward is missing.
 llvm::Expected<std::vector<Stack>> findStacks(mlir::ModuleOp module);
+
+/// The stack whose panels multiply an input; fails where there is none.
+llvm::Expected<const Stack &> findStackOf(const LinearInput &input,
+                                          llvm::ArrayRef<Stack> stacks);
 
 /// The weights that no stack holds (norms), in the order of the module.
 std::vector<model::WeightOp> otherWeights(mlir::ModuleOp module,
