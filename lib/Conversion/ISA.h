@@ -18,7 +18,7 @@ struct InstructionHooks {
   /// 4 * row + column; s in -127..127.
   ///
   /// i32 x 8: sums + products of w in -128..127. Null where there is no such
-  /// instruction; where there is one, the four hooks below are null.
+  /// instruction; where there is one, the five hooks below are null.
   Value (*dot)(KernelBuilder &k, Value sums, Value w, Value s);
   /// Products that each int16 of a multiplication holds: 1, or 2 that are
   /// added.
@@ -28,6 +28,9 @@ struct InstructionHooks {
   Value (*multiply)(KernelBuilder &k, Value w, Value s);
   /// As multiply, for w in -128..127.
   Value (*multiplySigned)(KernelBuilder &k, Value w, Value s);
+  /// As multiply, for w or, where `sign` (i8 x 32, never 0) is negative, -w.
+  /// Null where multiplySigned serves as well.
+  Value (*multiplyWithSign)(KernelBuilder &k, Value w, Value sign, Value s);
   /// sums (i32, half as many as words) + sums of neighbouring words.
   Value (*widen)(KernelBuilder &k, Value sums, Value words);
   /// These sums -> i32 x 8.

@@ -80,26 +80,40 @@ static void roundToEvenLevels(const float *x, int64_t n, float s, int64_t bits,
   }
 }
 
-// Others: the places of |x| among the positive levels by comparison with the
-// middles between them.
+// Others: the places of |x| among the positive levels. The first of these are
+// even, the places of the others come by comparison with the middles between
+// them.
 
 namespace {
 template <size_t count> struct Steps {
-  float first;
+  size_t even = 1; ///< 1, 3, 5, ..
+  /// Behind the even ones.
   std::array<float, count - 1> middles, widths;
 
   constexpr explicit Steps(const std::array<int32_t, count> &levels)
-      : first(float(levels[0])), middles(), widths() {
-    for (size_t i = 0; i + 1 < count; ++i) {
-      middles[i] = 0.5f * float(levels[i] + levels[i + 1]);
-      widths[i] = float(levels[i + 1] - levels[i]);
+      : middles(), widths() {
+    while (even < count && levels[even] == int32_t(2 * even + 1))
+      ++even;
+    for (size_t i = even; i < count; ++i) {
+      middles[i - even] = 0.5f * float(levels[i - 1] + levels[i]);
+      widths[i - even] = float(levels[i] - levels[i - 1]);
     }
+  }
+
+  /// Place among the even levels of a magnitude in units of the scale.
+  float evenPlace(float at) const {
+    float place = 0.5f * at - 0.5f;
+    place = place < 0.0f ? 0.0f : place;
+    place = place > float(even - 1) ? float(even - 1) : place;
+    return (place + roundingOffset) - roundingOffset;
   }
 };
 } // namespace
 
 static constexpr Steps steps3(positiveLevels3);
 static constexpr Steps steps4(positiveLevels4);
+static constexpr Steps steps5(positiveLevels5);
+static constexpr Steps steps6(positiveLevels6);
 
 template <size_t count>
 [[gnu::always_inline]] static inline float
@@ -110,8 +124,8 @@ unevenRoundingError(const Steps<count> &steps, const float *x, const float *w,
   for (int64_t i = 0; i < n; i += laneCount)
     for (int64_t l = 0; l < laneCount; ++l) {
       const float magnitude = std::fabs(x[i + l]), at = magnitude * inverse;
-      float level = steps.first;
-      for (size_t k = 0; k + 1 < count; ++k)
+      float level = 2.0f * steps.evenPlace(at) + 1.0f;
+      for (size_t k = 0; k < count - steps.even; ++k)
         level += at > steps.middles[k] ? steps.widths[k] : 0.0f;
       const float error = level * s - magnitude;
       lanes[l] += w[i + l] * (error * error);
@@ -119,22 +133,25 @@ unevenRoundingError(const Steps<count> &steps, const float *x, const float *w,
   return sumOfLanes(lanes);
 }
 
+/// Codes: with a sign bit, or places among all levels.
 template <size_t count>
 [[gnu::always_inline]] static inline void
-roundToUnevenLevels(const Steps<count> &steps, const float *x, int64_t n,
-                    float s, uint16_t *codes, float *values) {
+roundToUnevenLevels(const Steps<count> &steps, bool signBit, const float *x,
+                    int64_t n, float s, uint16_t *codes, float *values) {
   const float inverse = 1.0f / s;
+  const int32_t half = int32_t(count);
   for (int64_t i = 0; i < n; ++i) {
     const float at = std::fabs(x[i]) * inverse;
-    float level = steps.first;
-    int32_t place = 0;
-    for (size_t k = 0; k + 1 < count; ++k) {
+    const float even = steps.evenPlace(at);
+    float level = 2.0f * even + 1.0f;
+    int32_t place = int32_t(even);
+    for (size_t k = 0; k < count - steps.even; ++k) {
       level += at > steps.middles[k] ? steps.widths[k] : 0.0f;
       place += at > steps.middles[k];
     }
-    const int32_t half = int32_t(count);
-    codes[i] =
-        static_cast<uint16_t>(x[i] < 0.0f ? half - 1 - place : half + place);
+    const int32_t negative = signBit ? half + place : half - 1 - place,
+                  positive = signBit ? place : half + place;
+    codes[i] = static_cast<uint16_t>(x[i] < 0.0f ? negative : positive);
     values[i] = (x[i] < 0.0f ? -s : s) * level;
   }
 }
@@ -150,14 +167,34 @@ static float roundingError4(const float *x, const float *w, int64_t n,
   return unevenRoundingError(steps4, x, w, n, s);
 }
 PICOLLM_CLONES
+static float roundingError5(const float *x, const float *w, int64_t n,
+                            float s) {
+  return unevenRoundingError(steps5, x, w, n, s);
+}
+PICOLLM_CLONES
+static float roundingError6(const float *x, const float *w, int64_t n,
+                            float s) {
+  return unevenRoundingError(steps6, x, w, n, s);
+}
+PICOLLM_CLONES
 static void round3(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUnevenLevels(steps3, x, n, s, codes, values);
+  roundToUnevenLevels(steps3, hasSignBit(3, false), x, n, s, codes, values);
 }
 PICOLLM_CLONES
 static void round4(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUnevenLevels(steps4, x, n, s, codes, values);
+  roundToUnevenLevels(steps4, hasSignBit(4, false), x, n, s, codes, values);
+}
+PICOLLM_CLONES
+static void round5(const float *x, int64_t n, float s, uint16_t *codes,
+                   float *values) {
+  roundToUnevenLevels(steps5, hasSignBit(5, false), x, n, s, codes, values);
+}
+PICOLLM_CLONES
+static void round6(const float *x, int64_t n, float s, uint16_t *codes,
+                   float *values) {
+  roundToUnevenLevels(steps6, hasSignBit(6, false), x, n, s, codes, values);
 }
 
 float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
@@ -167,6 +204,10 @@ float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
     return roundingError3(x, w, n, s);
   case 4:
     return roundingError4(x, w, n, s);
+  case 5:
+    return roundingError5(x, w, n, s);
+  case 6:
+    return roundingError6(x, w, n, s);
   default:
     return evenRoundingError(x, w, n, s, bits);
   }
@@ -186,6 +227,10 @@ void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
     return;
   case 4:
     return round4(x, n, s, codes, values);
+  case 5:
+    return round5(x, n, s, codes, values);
+  case 6:
+    return round6(x, n, s, codes, values);
   default:
     return roundToEvenLevels(x, n, s, bits, codes, values);
   }

@@ -13,8 +13,8 @@ namespace picollm {
 /// of the layout, so that c_j stays near the size of the column.
 inline float gaussianStep(int64_t bits) {
   constexpr std::array<float, 9> steps = {0,       0.7979f, 0.4979f,
-                                          0.2443f, 0.1364f, 0.0940f,
-                                          0.0520f, 0.0284f, 0.0154f};
+                                          0.2443f, 0.1364f, 0.0660f,
+                                          0.0335f, 0.0284f, 0.0154f};
   return steps[bits];
 }
 

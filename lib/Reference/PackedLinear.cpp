@@ -6,6 +6,7 @@
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
+#include <array>
 
 using namespace picollm;
 using namespace picollm::reference;
@@ -66,10 +67,12 @@ private:
 void RowTile::fillCodes(const EncodedBlock &block) {
   width = block.columns;
   weights.resize(rows * width);
+  std::array<float, 256> levels;
+  for (int32_t code = 0; code < 1 << block.bits; ++code)
+    levels[code] = float(levelOf(block.bits, code, block.group >= 0));
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < width; ++j)
-      weights[i * width + j] = levelOf(
-          block.bits, codes[i * columns + block.begin + j], block.group >= 0);
+      weights[i * width + j] = levels[codes[i * columns + block.begin + j]];
 }
 
 /// sum_groups sum_p a_p entry[bits of plane p]: as a product, the weight of an

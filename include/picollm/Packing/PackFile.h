@@ -21,7 +21,7 @@ namespace picollm {
 
 inline constexpr char packFileMagic[9] = "PICOLLMP";
 /// Also changes when the dialects do: sections hold their bytecode.
-inline constexpr uint32_t packFileVersion = 3;
+inline constexpr uint32_t packFileVersion = 4;
 inline constexpr uint32_t packFileHeaderBytes = 4096;
 
 enum class PackSection {

@@ -19,6 +19,11 @@ static Value multiplySigned(KernelBuilder &k, Value w, Value s) {
                   k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
 }
 
+static Value multiplyWithSign(KernelBuilder &k, Value w, Value sign, Value s) {
+  return multiply(
+      k, w, k.intrinsic("llvm.x86.avx2.psign.b", k.vec(32, k.i8), {s, sign}));
+}
+
 static Value widen(KernelBuilder &k, Value sums, Value words) {
   return k.add(sums, k.intrinsic("llvm.x86.avx2.pmadd.wd", k.vec(8, k.i32),
                                  {words, k.constant(k.vec(16, k.i16), 1)}));
@@ -55,6 +60,7 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          /*productsPerWord=*/2,
                                          multiply,
                                          multiplySigned,
+                                         multiplyWithSign,
                                          widen,
                                          rowSums,
                                          addLookUps,

@@ -115,6 +115,7 @@ const InstructionHooks &picollm::neonHooks() {
                                          /*productsPerWord=*/1,
                                          multiply,
                                          /*multiplySigned=*/multiply,
+                                         /*multiplyWithSign=*/nullptr,
                                          widen,
                                          rowSums,
                                          addLookUps,
@@ -132,6 +133,7 @@ const InstructionHooks &picollm::dotProductHooks() {
     table.dot = dot;
     table.productsPerWord = 0;
     table.multiply = table.multiplySigned = table.widen = nullptr;
+    table.multiplyWithSign = nullptr;
     table.rowSums = nullptr;
     return table;
   }();

@@ -125,12 +125,18 @@ static Value truncateToHalf(KernelBuilder &k, Value a) {
 }
 
 const InstructionHooks &picollm::portableHooks() {
-  static const InstructionHooks hooks = {
-      /*dot=*/nullptr, /*productsPerWord=*/2,
-      multiply,        multiplySigned,
-      widen,           rowSums,
-      addLookUps,      loadTable,
-      makeTable,       lookUp,
-      extendHalf,      truncateToHalf};
+  static const InstructionHooks hooks = {/*dot=*/nullptr,
+                                         /*productsPerWord=*/2,
+                                         multiply,
+                                         multiplySigned,
+                                         /*multiplyWithSign=*/nullptr,
+                                         widen,
+                                         rowSums,
+                                         addLookUps,
+                                         loadTable,
+                                         makeTable,
+                                         lookUp,
+                                         extendHalf,
+                                         truncateToHalf};
   return hooks;
 }

@@ -57,22 +57,49 @@ static Value loadZero(KernelBuilder &k, int64_t bits, Value zeros, Value r) {
   return k.bitAnd(mlir::arith::ShRUIOp::create(k.b, zero, shift), 15);
 }
 
+/// entries[index], i32; index in 0..15.
+static Value emitEntry(KernelBuilder &k, llvm::ArrayRef<int32_t> entries,
+                       Value index) {
+  // The bytes of two numbers.
+  std::array<uint64_t, 2> bytes = {};
+  for (size_t i = 0; i < entries.size(); ++i)
+    bytes[i / 8] |= uint64_t(uint8_t(entries[i])) << i % 8 * 8;
+  Value chosen = k.constant(k.i64, int64_t(bytes[0]));
+  if (entries.size() > 8)
+    chosen =
+        k.select(k.compare(CmpIPredicate::sge, index, k.constant(k.i32, 8)),
+                 k.constant(k.i64, int64_t(bytes[1])), chosen);
+  Value shift = k.shiftLeft(k.bitAnd(index, 7), 3);
+  Value entry =
+      mlir::arith::ShRUIOp::create(k.b, chosen, k.zeroExtend(shift, k.i64));
+  return k.signExtend(k.truncate(entry, k.i8), k.i32);
+}
+
 /// levelOf(bits, code), i32.
 static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
-  if (bits > 4)
+  if (!hasSignBit(bits, false) && bits > 4)
     return k.sub(k.shiftLeft(code, 1), k.constant(k.i32, topLevel(bits)));
-  // Up to 16 levels are the bytes of two numbers.
-  std::array<uint64_t, 2> bytes = {};
-  for (int32_t i = 0; i < 1 << bits; ++i)
-    bytes[i / 8] |= uint64_t(uint8_t(levelOf(bits, i))) << i % 8 * 8;
-  Value levels = k.constant(k.i64, int64_t(bytes[0]));
-  if (bits == 4)
-    levels = k.select(k.compare(CmpIPredicate::sge, code, k.constant(k.i32, 8)),
-                      k.constant(k.i64, int64_t(bytes[1])), levels);
-  Value shift = k.shiftLeft(k.bitAnd(code, 7), 3);
-  Value level =
-      mlir::arith::ShRUIOp::create(k.b, levels, k.zeroExtend(shift, k.i64));
-  return k.signExtend(k.truncate(level, k.i8), k.i32);
+  Value zero = k.constant(k.i32, 0);
+  auto hasBit = [&](int64_t bit) {
+    return k.compare(CmpIPredicate::ne, k.bitAnd(code, int64_t(1) << bit),
+                     zero);
+  };
+  llvm::SmallVector<int32_t> entries;
+  if (!hasSignBit(bits, false)) {
+    for (int32_t i = 0; i < 1 << bits; ++i)
+      entries.push_back(levelOf(bits, i));
+    return emitEntry(k, entries, code);
+  }
+  // The last 16 magnitudes; those before them are even.
+  const int32_t first = (1 << (bits - 1)) - 16;
+  for (int32_t i = 0; i < 16; ++i)
+    entries.push_back(magnitudeOf(bits, first + i));
+  Value magnitude = emitEntry(k, entries, k.bitAnd(code, 15));
+  if (first > 0)
+    magnitude = k.select(
+        hasBit(4), magnitude,
+        k.add(k.shiftLeft(k.bitAnd(code, 15), 1), k.constant(k.i32, 1)));
+  return k.select(hasBit(bits - 1), k.sub(zero, magnitude), magnitude);
 }
 
 /// void decode(segment of a tile, row of the tile, columns, order, column

@@ -8,7 +8,9 @@
 // Width 8 takes q - 128, which is signed: 2 I + sum(code). With groups, the
 // factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z. Levels of
 // a table replace q by what is looked up: the level, or, where multiplications
-// want no signs, the level plus the largest one, L: I - L sum(code).
+// want no signs, the level plus the largest one, L: I - L sum(code). With a
+// sign bit the magnitude is looked up, and the sign goes to it or to the code:
+// I.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,23 +31,30 @@ public:
              llvm::ArrayRef<int64_t> groups, Value stride)
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits), tokens(kernel.tokens),
         groups(groups), stride(stride),
-        hasTable(areLevelsInTable(bits, kernel.group > 0)) {
-    if (!hasTable)
+        hasTable(areLevelsInTable(bits, kernel.group > 0)),
+        hasSign(hasSignBit(bits, kernel.group > 0)) {
+    if (!looksUp())
       return;
-    std::vector<int8_t> levels;
-    for (int32_t code = 0; code < 16; ++code)
-      levels.push_back(int8_t(levelOf(bits, code) + tableOffset()));
-    table = hooks.makeTable(k, levels);
+    std::vector<int8_t> entries;
+    for (int32_t i = 0; i < 16; ++i)
+      entries.push_back(
+          int8_t(hasTable    ? levelOf(bits, i) + tableOffset()
+                 : bits == 5 ? magnitudeOf(5, i)
+                             : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
+    table = hooks.makeTable(k, entries);
   }
 
-  bool looksUp() const { return hasTable; }
+  /// Levels themselves are multiplied, not codes.
+  bool looksUp() const { return hasTable || hasSign; }
   /// What is added to the levels of the table.
-  int64_t tableOffset() const { return hooks.dot ? 0 : topLevel(bits); }
+  int64_t tableOffset() const {
+    return hasSign || hooks.dot ? 0 : topLevel(bits);
+  }
 
   /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
   /// for 8 bits, -128; a level of a table may be larger.
   int64_t safeMultiplications() const {
-    int64_t largest = hasTable    ? 2 * topLevel(bits)
+    int64_t largest = looksUp()   ? topLevel(bits) + tableOffset()
                       : bits == 8 ? 128
                                   : (1 << bits) - 1;
     return 32767 / (hooks.productsPerWord * largest * int64_t(largestCode));
@@ -64,7 +73,15 @@ public:
                     mlir::ValueRange sums);
 
 private:
+  /// Weights as multiplications take them; `sign` is null or negative where
+  /// they are to be subtracted, and never 0.
+  struct Weights {
+    Value values, sign;
+  };
+  static int32_t evenMagnitude(int32_t number) { return 2 * number + 1; }
   Value unpack(Value weights, int64_t c, int64_t g);
+  Weights lookUp(Value weights, int64_t c, int64_t g);
+  Value multiply(const Weights &w, Value four);
   Value shifted(Value a, int64_t left);
 
   KernelBuilder &k;
@@ -72,7 +89,7 @@ private:
   int64_t bits, tokens;
   llvm::ArrayRef<int64_t> groups;
   Value stride;
-  bool hasTable;
+  bool hasTable, hasSign;
   Values table;
 };
 
@@ -104,6 +121,47 @@ Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
   return u;
 }
 
+/// What is multiplied instead of the codes of unpack().
+FieldsPass::Weights FieldsPass::lookUp(Value weights, int64_t c, int64_t g) {
+  if (!hasSign) {
+    Value u = unpack(weights, c, g);
+    return {hasTable ? hooks.lookUp(k, table, u) : u, Value()};
+  }
+  auto vector = [&](int64_t number) {
+    return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
+  };
+  Value low = k.bitAnd(shifted(vector(2 * c + g % 2), g < 2 ? 0 : -4), 15);
+  Value looked = hooks.lookUp(k, table, low);
+  // The sign goes to bit 7 of its byte. Bits beside it do not matter.
+  Value magnitude, sign;
+  if (bits == 5) {
+    magnitude = looked;
+    sign = shifted(vector(4), 7 - (4 * c + g));
+  } else {
+    Value high = k.bitAnd(shifted(vector(4 + c), 4 - 2 * g), 0x10);
+    Value isUneven = k.compare(mlir::arith::CmpIPredicate::ne, high,
+                               k.constant(high.getType(), 0));
+    Value number = k.bitOr(low, high);
+    Value even = k.add(k.add(number, number), k.constant(number.getType(), 1));
+    magnitude = k.add(
+        even, k.select(isUneven, looked, k.constant(looked.getType(), 0)));
+    sign = shifted(vector(4 + c), 6 - 2 * g);
+  }
+  sign = k.bitOr(sign, k.constant(sign.getType(), 1));
+  if (hooks.multiplyWithSign)
+    return {magnitude, sign};
+  Value zero = k.constant(magnitude.getType(), 0);
+  Value isNegative = k.compare(mlir::arith::CmpIPredicate::slt, sign, zero);
+  return {k.select(isNegative, k.sub(zero, magnitude), magnitude), Value()};
+}
+
+Value FieldsPass::multiply(const Weights &w, Value four) {
+  if (w.sign)
+    return hooks.multiplyWithSign(k, w.values, w.sign, four);
+  return bits == 8 || hasSign ? hooks.multiplySigned(k, w.values, four)
+                              : hooks.multiply(k, w.values, four);
+}
+
 Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
                               mlir::ValueRange sums) {
   Values next(sums), words(next.size());
@@ -115,12 +173,9 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
   int64_t done = 0;
   for (int64_t s = 0; s < steps; ++s)
     for (int64_t c : {0, 1}) {
-      Values u;
-      for (int64_t g : groups) {
-        u.push_back(unpack(k.at(weights, s * stepBytes(bits)), c, g));
-        if (hasTable)
-          u.back() = hooks.lookUp(k, table, u.back());
-      }
+      llvm::SmallVector<Weights> w;
+      for (int64_t g : groups)
+        w.push_back(lookUp(k.at(weights, s * stepBytes(bits)), c, g));
       Value token = k.at(codes, s * stepColumns + 4 * c);
       ++done;
       for (int64_t t = 0; t < tokens; ++t) {
@@ -131,11 +186,10 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
         for (size_t g = 0; g < groups.size(); ++g) {
           size_t i = t * groups.size() + g;
           if (hooks.dot) {
-            next[i] = hooks.dot(k, next[i], u[g], four);
+            next[i] = hooks.dot(k, next[i], w[g].values, four);
             continue;
           }
-          Value products = bits == 8 ? hooks.multiplySigned(k, u[g], four)
-                                     : hooks.multiply(k, u[g], four);
+          Value products = multiply(w[g], four);
           words[i] = words[i] ? k.add(words[i], products) : products;
           if (done % safeMultiplications() == 0)
             widen(i);

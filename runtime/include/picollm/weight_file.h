@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PICOLLM_WEIGHT_FILE_MAGIC "PICOLLMW"
-#define PICOLLM_WEIGHT_FILE_VERSION 2
+#define PICOLLM_WEIGHT_FILE_VERSION 3
 #define PICOLLM_WEIGHT_FILE_HEADER_BYTES 4096
 /* Every tensor starts at a multiple of this. */
 #define PICOLLM_WEIGHT_FILE_ALIGNMENT 64

@@ -19,7 +19,7 @@ using namespace picollm;
 namespace {
 
 /// How codes and activations are filled.
-enum class Fill { Random, AllMaximal, AllZero, Opposed };
+enum class Fill { Random, AllMaximal, AllMinimal, Opposed };
 
 /// Bit `bit` of code (row, column) within a step; byte and bit of its place.
 std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
@@ -64,10 +64,10 @@ struct Problem {
       std::memcpy(&weights[(column * 32 + row) * 2], &half, 2);
       return;
     }
-    int64_t code = fill == Fill::AllMaximal ? (1 << bits) - 1
-                   : fill == Fill::AllZero  ? 0
+    int64_t code = fill == Fill::AllMaximal   ? highestCode()
+                   : fill == Fill::AllMinimal ? lowestCode()
                    : fill == Fill::Opposed
-                       ? (row + column) % 2 * ((1 << bits) - 1)
+                       ? (row + column) % 2 ? highestCode() : lowestCode()
                        : random() % (1 << bits);
     for (int64_t bit = 0; bit < bits; ++bit) {
       auto [byte, position] = place(bits, row, column % 8, bit);
@@ -88,9 +88,9 @@ struct Problem {
     uint16_t half = floatToHalf(scale);
     std::memcpy(&weights[columns * 4 * bits + 64 * group + 2 * row], &half, 2);
     // Far from the codes where these are extreme.
-    int64_t zero = fill == Fill::AllMaximal ? 0
-                   : fill == Fill::AllZero  ? (1 << bits) - 1
-                                            : random() % (1 << bits);
+    int64_t zero = fill == Fill::AllMaximal   ? 0
+                   : fill == Fill::AllMinimal ? (1 << bits) - 1
+                                              : random() % (1 << bits);
     auto [byte, position] = zeroPlace(row, group);
     weights[byte] |= zero << position;
   }
@@ -161,12 +161,27 @@ struct Problem {
     return value;
   }
 
-  /// As docs/numeric-format.md has them.
+  /// As docs/numeric-format.md has them: with 5 and 6 bits and no groups, the
+  /// highest bit is the sign.
+  bool hasSign() const { return (bits == 5 || bits == 6) && !segment.group; }
+  int64_t highestCode() const { return (1 << (bits - hasSign())) - 1; }
+  int64_t lowestCode() const { return hasSign() ? (1 << bits) - 1 : 0; }
+
   int64_t level(int64_t code) const {
     constexpr int64_t ofFourBits[16] = {-20, -15, -12, -9, -7, -5, -3, -1,
                                         1,   3,   5,   7,  9,  12, 15, 20};
-    return bits == 4 && !segment.group ? ofFourBits[code]
-                                       : 2 * code - ((1 << bits) - 1);
+    constexpr int64_t ofFiveBits[16] = {1,  3,  5,  7,  9,  11, 13, 15,
+                                        18, 21, 24, 27, 31, 35, 41, 50};
+    constexpr int64_t lastOfSixBits[16] = {34, 37, 40, 43, 46, 49, 52, 56,
+                                           60, 64, 69, 74, 80, 87, 96, 111};
+    if (bits == 4 && !segment.group)
+      return ofFourBits[code];
+    if (bits == 5 && hasSign())
+      return (code & 16 ? -1 : 1) * ofFiveBits[code & 15];
+    if (bits == 6 && hasSign())
+      return (code & 32 ? -1 : 1) *
+             (code & 16 ? lastOfSixBits[code & 15] : 2 * (code & 15) + 1);
+    return 2 * code - ((1 << bits) - 1);
   }
   int64_t planeWeight(int64_t plane) const {
     return bits == 3 && !segment.group ? 2 + plane : 1 << plane;
@@ -266,7 +281,7 @@ TEST_P(DotKernels, RandomCodesAndEveryLengthOfTheLastBlock) {
 
 TEST_P(DotKernels, ExtremeCodesDoNotOverflow) {
   for (const DotKernel &kernel : dotKernels(GetParam()))
-    for (Fill fill : {Fill::AllMaximal, Fill::AllZero, Fill::Opposed})
+    for (Fill fill : {Fill::AllMaximal, Fill::AllMinimal, Fill::Opposed})
       for (int64_t columns : {8, 120, 128, 264})
         check(kernel, columns, fill);
 }

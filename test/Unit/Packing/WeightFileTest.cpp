@@ -82,7 +82,7 @@ TEST_F(WeightFile, HoldsTensorsAtAlignedOffsetsAndItsOwnHash) {
   picollm_weight_file_header header;
   std::memcpy(&header, bytes.data(), sizeof(header));
   EXPECT_EQ(std::string(header.magic, 8), "PICOLLMW");
-  EXPECT_EQ(header.version, 2u);
+  EXPECT_EQ(header.version, 3u);
   EXPECT_EQ(header.header_bytes, 4096u);
   EXPECT_EQ(header.file_bytes, bytes.size());
   auto hash = llvm::SHA256::hash(llvm::ArrayRef<uint8_t>(
