@@ -13,6 +13,9 @@
 
 namespace picollm {
 
+/// i16 x 16 each, with weights in -128..127.
+using WeightedWords = llvm::SmallVector<std::pair<Value, int64_t>>;
+
 struct InstructionHooks {
   /// Sums of products of 8 rows with 4 columns each. w, s: i8 x 32, byte
   /// 4 * row + column; s in -127..127.
@@ -41,6 +44,10 @@ struct InstructionHooks {
   /// weight * (low + high), weight in 1..127.
   Value (*addLookUps)(KernelBuilder &k, Value sums, Value low, Value high,
                       int64_t weight, int64_t half);
+  /// The sum of the words times their weights, i32 x 8 of lanes 0-7 and of
+  /// lanes 8-15.
+  std::pair<Value, Value> (*weightedSum)(KernelBuilder &k,
+                                         const WeightedWords &words);
   /// Loads a table of 16 int8 with table[15 - i] = -table[i] for `lookUp`.
   Values (*loadTable)(KernelBuilder &k, Value pointer);
   /// A constant table of any 16 int8.
@@ -66,6 +73,10 @@ const InstructionHooks &dotProductHooks();
 Value addInterleaved(KernelBuilder &k, Value sums, Value low, Value high,
                      int64_t weight, int64_t half,
                      Value (*multiply)(KernelBuilder &, Value, Value));
+
+/// weightedSum by extended products.
+std::pair<Value, Value> addExtendedProducts(KernelBuilder &k,
+                                            const WeightedWords &words);
 
 /// Conversions of one instruction, as LLVM selects it for the types.
 Value extendHalfByInstruction(KernelBuilder &k, Value bits);

@@ -37,7 +37,7 @@ bool picollm::isValidWidth(int64_t bits) {
 ActivationEncoding picollm::encodingOfWidth(int64_t bits) {
   if (bits == 0)
     return ActivationEncoding::None;
-  if (bits <= 3)
+  if (bits <= maxPlaneBits)
     return ActivationEncoding::Table4I8;
   return bits <= 8 ? ActivationEncoding::CodesI8 : ActivationEncoding::F32;
 }

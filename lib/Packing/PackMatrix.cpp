@@ -30,7 +30,7 @@ struct FieldPlace {
 /// Adds one code to a step whose bytes start as zeros.
 static void packCode(uint8_t *step, int64_t bits, int64_t row, int64_t column,
                      unsigned code) {
-  if (bits <= 3) {
+  if (bits <= maxPlaneBits) {
     for (int64_t p = 0; p < bits; ++p)
       step[32 * p + row] |= (code >> p & 1) << column;
     return;
@@ -54,7 +54,7 @@ static void packCode(uint8_t *step, int64_t bits, int64_t row, int64_t column,
 static unsigned unpackCode(const uint8_t *step, int64_t bits, int64_t row,
                            int64_t column) {
   unsigned code = 0;
-  if (bits <= 3) {
+  if (bits <= maxPlaneBits) {
     for (int64_t p = 0; p < bits; ++p)
       code |= (step[32 * p + row] >> column & 1u) << p;
     return code;

@@ -1,6 +1,8 @@
 //===- ColumnLoops.cpp - hot loops over one column of weights -------------===//
 
 #include "ColumnLoops.h"
+#include "FilteredRounding.h"
+#include "StepSearch.h"
 #include "picollm/Layout/Levels.h"
 #include <algorithm>
 #include <cmath>
@@ -110,8 +112,6 @@ template <size_t count> struct Steps {
 };
 } // namespace
 
-static constexpr Steps steps3(positiveLevels3);
-static constexpr Steps steps4(positiveLevels4);
 static constexpr Steps steps5(positiveLevels5);
 static constexpr Steps steps6(positiveLevels6);
 
@@ -133,11 +133,11 @@ unevenRoundingError(const Steps<count> &steps, const float *x, const float *w,
   return sumOfLanes(lanes);
 }
 
-/// Codes: with a sign bit, or places among all levels.
+/// Codes with a sign bit.
 template <size_t count>
 [[gnu::always_inline]] static inline void
-roundToUnevenLevels(const Steps<count> &steps, bool signBit, const float *x,
-                    int64_t n, float s, uint16_t *codes, float *values) {
+roundToUnevenLevels(const Steps<count> &steps, const float *x, int64_t n,
+                    float s, uint16_t *codes, float *values) {
   const float inverse = 1.0f / s;
   const int32_t half = int32_t(count);
   for (int64_t i = 0; i < n; ++i) {
@@ -149,23 +149,11 @@ roundToUnevenLevels(const Steps<count> &steps, bool signBit, const float *x,
       level += at > steps.middles[k] ? steps.widths[k] : 0.0f;
       place += at > steps.middles[k];
     }
-    const int32_t negative = signBit ? half + place : half - 1 - place,
-                  positive = signBit ? place : half + place;
-    codes[i] = static_cast<uint16_t>(x[i] < 0.0f ? negative : positive);
+    codes[i] = static_cast<uint16_t>(x[i] < 0.0f ? half + place : place);
     values[i] = (x[i] < 0.0f ? -s : s) * level;
   }
 }
 
-PICOLLM_CLONES
-static float roundingError3(const float *x, const float *w, int64_t n,
-                            float s) {
-  return unevenRoundingError(steps3, x, w, n, s);
-}
-PICOLLM_CLONES
-static float roundingError4(const float *x, const float *w, int64_t n,
-                            float s) {
-  return unevenRoundingError(steps4, x, w, n, s);
-}
 PICOLLM_CLONES
 static float roundingError5(const float *x, const float *w, int64_t n,
                             float s) {
@@ -177,33 +165,21 @@ static float roundingError6(const float *x, const float *w, int64_t n,
   return unevenRoundingError(steps6, x, w, n, s);
 }
 PICOLLM_CLONES
-static void round3(const float *x, int64_t n, float s, uint16_t *codes,
-                   float *values) {
-  roundToUnevenLevels(steps3, hasSignBit(3, false), x, n, s, codes, values);
-}
-PICOLLM_CLONES
-static void round4(const float *x, int64_t n, float s, uint16_t *codes,
-                   float *values) {
-  roundToUnevenLevels(steps4, hasSignBit(4, false), x, n, s, codes, values);
-}
-PICOLLM_CLONES
 static void round5(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUnevenLevels(steps5, hasSignBit(5, false), x, n, s, codes, values);
+  roundToUnevenLevels(steps5, x, n, s, codes, values);
 }
 PICOLLM_CLONES
 static void round6(const float *x, int64_t n, float s, uint16_t *codes,
                    float *values) {
-  roundToUnevenLevels(steps6, hasSignBit(6, false), x, n, s, codes, values);
+  roundToUnevenLevels(steps6, x, n, s, codes, values);
 }
 
 float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
                                      float s, int64_t bits) {
+  if (filterDepth(bits, false) > 0)
+    return roundFiltered(x, w, n, s, bits, nullptr, nullptr);
   switch (bits) {
-  case 3:
-    return roundingError3(x, w, n, s);
-  case 4:
-    return roundingError4(x, w, n, s);
   case 5:
     return roundingError5(x, w, n, s);
   case 6:
@@ -213,20 +189,25 @@ float picollm::weightedRoundingError(const float *x, const float *w, int64_t n,
   }
 }
 
-/// Codes of 3 bits by rising level.
-static constexpr std::array<uint16_t, 8> codesOfPlaces3 = {0, 1, 2, 4,
-                                                           3, 5, 6, 7};
+float picollm::estimatedRoundingError(const float *x, const float *w, int64_t n,
+                                      float s, int64_t bits) {
+  if (filterDepth(bits, false) == 0)
+    return weightedRoundingError(x, w, n, s, bits);
+  // Best scales and errors of a unit Gaussian: even levels over filtered codes.
+  constexpr std::array<float, 5> evenSteps = {0, 0, 0.4979f, 0.2930f, 0.1676f};
+  constexpr std::array<float, 5> gains = {
+      0, 0, 0.0934f / 0.1188f, 0.0261f / 0.0374f, 0.00665f / 0.01154f};
+  const float scale = s * evenSteps[bits] / gaussianStep(bits);
+  return gains[bits] * evenRoundingError(x, w, n, scale, bits);
+}
 
-void picollm::roundColumn(const float *x, int64_t n, float s, int64_t bits,
-                          uint16_t *codes, float *values) {
-  switch (bits) {
-  case 3:
-    round3(x, n, s, codes, values);
-    for (int64_t i = 0; i < n; ++i)
-      codes[i] = codesOfPlaces3[codes[i]];
+void picollm::roundColumn(const float *x, const float *w, int64_t n, float s,
+                          int64_t bits, uint16_t *codes, float *values) {
+  if (filterDepth(bits, false) > 0) {
+    roundFiltered(x, w, n, s, bits, codes, values);
     return;
-  case 4:
-    return round4(x, n, s, codes, values);
+  }
+  switch (bits) {
   case 5:
     return round5(x, n, s, codes, values);
   case 6:

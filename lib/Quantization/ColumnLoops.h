@@ -26,14 +26,18 @@ float weightedSquareSum(const float *x, const float *w, int64_t n);
 /// max |x|
 float largestMagnitude(const float *x, int64_t n);
 
-/// sum w (x - nearest s levelOf(bits, q))^2, q in 0 .. 2^bits - 1; s > 0, bits
-/// in 1..8.
+/// The least sum w (x - s level)^2, levels being those of codes of `bits` bits
+/// (1..8) in a column that begins with a tile; s > 0.
 float weightedRoundingError(const float *x, const float *w, int64_t n, float s,
                             int64_t bits);
 
-/// codes = the q above, values = s levelOf(bits, q).
-void roundColumn(const float *x, int64_t n, float s, int64_t bits,
-                 uint16_t *codes, float *values);
+/// About as much, in a fraction of the time where codes are filtered.
+float estimatedRoundingError(const float *x, const float *w, int64_t n, float s,
+                             int64_t bits);
+
+/// The codes that lead to weightedRoundingError; values = s level.
+void roundColumn(const float *x, const float *w, int64_t n, float s,
+                 int64_t bits, uint16_t *codes, float *values);
 
 /// codes = the nearest q of x / s + z in 0 .. 2^bits - 1, values = s (q - z); s
 /// and z of each element, and 1 / s, or 0 where s is 0.

@@ -59,19 +59,22 @@ public:
     }
     if (enclosing == 0) // only width 0 and 16, or zeros
       return storedScale(largest);
-    tryScale(enclosing);
+    tryScale(enclosing, estimatedRoundingError);
     if (weights > 0) {
       float deviation = static_cast<float>(std::sqrt(squares / weights));
       for (float multiple : stepMultiples)
-        tryScale(deviation * multiple);
+        tryScale(deviation * multiple, estimatedRoundingError);
     }
+    const float estimated = best;
+    leastError = INFINITY;
+    tryScale(estimated, weightedRoundingError);
     for (float around : {0.93f, 1.07f, 0.97f, 1.03f})
-      tryScale(best * around);
+      tryScale(best * around, weightedRoundingError);
     return best;
   }
 
 private:
-  void tryScale(float c) {
+  void tryScale(float c, decltype(weightedRoundingError) &errorOf) {
     c = storedScale(c);
     if (c < minNormalHalf)
       return;
@@ -79,9 +82,9 @@ private:
     for (const RowSlice &slice : rows.slices) {
       int64_t bits = plan.bits[slice.panel][place];
       if (hasLevels(bits))
-        error += weightedRoundingError(
-            rows.column(place) + slice.begin, rows.weights.data() + slice.begin,
-            slice.count, c * plan.segmentScales[slice.panel][place], bits);
+        error += errorOf(rows.column(place) + slice.begin,
+                         rows.weights.data() + slice.begin, slice.count,
+                         c * plan.segmentScales[slice.panel][place], bits);
     }
     if (error < leastError) {
       leastError = error;
@@ -107,14 +110,14 @@ static void roundToHalves(const float *x, int64_t n, float s, uint16_t *codes,
 }
 
 void picollm::roundSlice(const FeedbackPlan &plan, const RowSlice &slice,
-                         int64_t k, const float *x, uint16_t *codes,
-                         float *values) {
+                         int64_t k, const float *x, const float *weights,
+                         uint16_t *codes, float *values) {
   int64_t bits = plan.bits[slice.panel][k];
   float s = plan.columnScales[k] * plan.segmentScales[slice.panel][k];
   if (bits == 16) {
     roundToHalves(x, slice.count, s, codes, values);
   } else if (bits > 0 && s > minUsableStep) {
-    roundColumn(x, slice.count, s, bits, codes, values);
+    roundColumn(x, weights, slice.count, s, bits, codes, values);
   } else {
     std::fill_n(codes, slice.count, 0);
     std::fill_n(values, slice.count, 0.0f);
@@ -204,6 +207,7 @@ void picollm::runErrorFeedback(FeedbackPlan &plan, bool chooseScales,
           plan.columnScales[k] = ColumnSearch(plan, rows, k).search();
         for (const RowSlice &slice : rows.slices)
           roundSlice(plan, slice, k, rows.column(k) + slice.begin,
+                     rows.weights.data() + slice.begin,
                      &codes[k * rows.stride + slice.begin],
                      values + slice.begin);
       },
@@ -233,11 +237,11 @@ void picollm::fitSegmentScales(FeedbackPlan &plan, const FeedbackRows &rows) {
         for (int64_t k = 0; k < n; ++k)
           if (plan.bits[slice.panel][k] == bits &&
               deviations[k] * scale > minUsableStep)
-            error +=
-                double(plan.factor->lossWeights[k]) *
-                weightedRoundingError(rows.column(k) + slice.begin,
-                                      rows.weights.data() + slice.begin,
-                                      slice.count, deviations[k] * scale, bits);
+            error += double(plan.factor->lossWeights[k]) *
+                     estimatedRoundingError(rows.column(k) + slice.begin,
+                                            rows.weights.data() + slice.begin,
+                                            slice.count, deviations[k] * scale,
+                                            bits);
         if (error < leastError) {
           leastError = error;
           best = scale;

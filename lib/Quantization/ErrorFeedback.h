@@ -67,9 +67,11 @@ void runErrorFeedback(FeedbackPlan &plan, bool chooseScales, FeedbackRows &rows,
                       std::vector<uint16_t> &codes,
                       std::vector<double> &losses);
 
-/// Rounds column k of a slice, `slice.count` values: codes, and what they mean.
+/// Rounds column k of a slice, `slice.count` values and weights: codes, and
+/// what they mean.
 void roundSlice(const FeedbackPlan &plan, const RowSlice &slice, int64_t k,
-                const float *x, uint16_t *codes, float *values);
+                const float *x, const float *weights, uint16_t *codes,
+                float *values);
 
 /// Lowers the loss of codes whose meaning by `plan` is `rows.values`, in so
 /// many sweeps of coordinate descent over the columns. `original`: what they

@@ -2,6 +2,7 @@
 
 #include "FeedbackFactor.h"
 #include "Cholesky.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cblas.h>
 #include <mutex>
@@ -29,10 +30,31 @@ static std::vector<float> permuteMoment(const std::vector<float> &moment,
   return permuted;
 }
 
+/// Runs of `run` columns by falling sum of `squares`; a shorter one comes last.
+static std::vector<uint32_t> orderRuns(const std::vector<float> &squares,
+                                       int64_t run) {
+  const int64_t n = squares.size(), whole = n / run;
+  std::vector<double> sums(whole);
+  for (int64_t j = 0; j < whole * run; ++j)
+    sums[j / run] += squares[j];
+  std::vector<int64_t> runs(whole);
+  std::iota(runs.begin(), runs.end(), 0);
+  std::sort(runs.begin(), runs.end(), [&](int64_t a, int64_t b) {
+    return sums[a] != sums[b] ? sums[a] > sums[b] : a < b;
+  });
+  if (n % run)
+    runs.push_back(whole);
+  std::vector<uint32_t> order;
+  for (int64_t r : runs)
+    for (int64_t j = r * run; j < std::min(n, (r + 1) * run); ++j)
+      order.push_back(uint32_t(j));
+  return order;
+}
+
 llvm::Expected<FeedbackFactor>
 picollm::factorMoment(const WeightStack &stack,
                       const InputStatistics &statistics, double damping,
-                      bool onlyLossWeights) {
+                      bool onlyLossWeights, FeedbackBlocks blocks) {
   if (llvm::Error error = statistics.check(stack))
     return error;
   size_t n = stack.columns;
@@ -40,17 +62,14 @@ picollm::factorMoment(const WeightStack &stack,
   auto meanSquare = [&](size_t j) {
     return statistics.moment[diagonal ? j : j * n + j];
   };
-  FeedbackFactor factor;
-  factor.order.resize(n);
-  std::iota(factor.order.begin(), factor.order.end(), 0u);
-  std::sort(factor.order.begin(), factor.order.end(),
-            [&](uint32_t a, uint32_t b) {
-              float x = meanSquare(a), y = meanSquare(b);
-              return x != y ? x > y : a < b;
-            });
+  std::vector<float> squares(n);
   double mean = 0;
-  for (size_t j = 0; j < n; ++j)
-    mean += meanSquare(j) / static_cast<double>(n);
+  for (size_t j = 0; j < n; ++j) {
+    squares[j] = meanSquare(j);
+    mean += squares[j] / static_cast<double>(n);
+  }
+  FeedbackFactor factor;
+  factor.order = orderRuns(squares, blocks.run);
   // An input that is always zero: any positive number serves.
   if (!(mean > 0))
     mean = 1e-6;
@@ -88,8 +107,12 @@ picollm::factorMoment(const WeightStack &stack,
         "on more text",
         stack.name.c_str());
   for (size_t k = 0; k < n; ++k) {
-    double pivot = lower[(n - 1 - k) * n + (n - 1 - k)];
-    factor.lossWeights[k] = static_cast<float>(pivot * pivot);
+    const size_t end = std::min<size_t>(n, llvm::alignTo(k + 1, blocks.block));
+    const double *row = &lower[(n - 1 - k) * n];
+    double sum = 0;
+    for (size_t l = k; l < end; ++l)
+      sum += row[n - 1 - l] * row[n - 1 - l];
+    factor.lossWeights[k] = static_cast<float>(sum);
   }
   if (onlyLossWeights)
     return factor;

@@ -103,8 +103,9 @@ static void addErrors(const ColumnChunk &chunk, int64_t k,
     for (size_t step = 0; step < stepCount; ++step) {
       float s = measure.scale(width, step);
       measure.errors[width][step] +=
-          s > minUsableStep ? weightedRoundingError(x, w, chunk.stride, s, bits)
-                            : weightedSquareSum(x, w, chunk.stride);
+          s > minUsableStep
+              ? estimatedRoundingError(x, w, chunk.stride, s, bits)
+              : weightedSquareSum(x, w, chunk.stride);
     }
   }
 }

@@ -17,9 +17,7 @@
 using namespace picollm;
 
 /// Rows that are quantised together; only later ones see their errors.
-static constexpr int64_t rowFeedbackBlock = 64;
-/// Those of them that one thread quantises.
-static constexpr int64_t rowSlice = 32;
+static constexpr int64_t rowFeedbackBlock = 2 * tileRows;
 /// Columns whose later rows one thread changes; fixed, as sums must not depend
 /// on the threads.
 static constexpr int64_t feedbackTile = 192;
@@ -58,7 +56,8 @@ static llvm::Error checkAllocation(const WeightStack &stack,
   return llvm::Error::success();
 }
 
-/// The factor of a moment of outputs: rows play the part of columns.
+/// The factor of a moment of outputs: rows play the part of columns. Tiles of
+/// rows stay whole, as their levels may be filtered.
 static llvm::Expected<FeedbackFactor>
 factorOutputs(llvm::StringRef name, const std::vector<float> &moment,
               int64_t rows, double damping, bool onlyLossWeights) {
@@ -66,7 +65,7 @@ factorOutputs(llvm::StringRef name, const std::vector<float> &moment,
   outputs.name = ("outputs of " + name).str();
   outputs.columns = rows;
   return factorMoment(outputs, InputStatistics{moment, {}, {}}, damping,
-                      onlyLossWeights);
+                      onlyLossWeights, {tileRows, rowFeedbackBlock});
 }
 
 namespace {
@@ -361,14 +360,15 @@ llvm::Error StackQuantizer::quantizePanelByRows(size_t panel, double &loss) {
   loss = 0;
   for (int64_t begin = 0; begin < count; begin += rowFeedbackBlock) {
     const int64_t size = std::min(rowFeedbackBlock, count - begin);
-    // Within the block rows do not see each other's errors.
-    const int64_t slices = (size + rowSlice - 1) / rowSlice;
+    // Within the block rows do not see each other's errors; a thread takes a
+    // tile.
+    const int64_t slices = (size + tileRows - 1) / tileRows;
     std::vector<float> errors(columns * size);
     std::vector<double> losses(slices);
     parallelFor(slices, [&](int64_t s) {
-      const int64_t first = s * rowSlice;
+      const int64_t first = s * tileRows;
       losses[s] = quantizeRowSlice(
-          panel, *rowFactor, begin + first, std::min(rowSlice, size - first),
+          panel, *rowFactor, begin + first, std::min(tileRows, size - first),
           &target[begin + first], count, &errors[first], size);
     });
     loss = std::accumulate(losses.begin(), losses.end(), loss);

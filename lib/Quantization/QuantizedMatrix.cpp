@@ -127,7 +127,8 @@ void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
       float level = segment.bits == 0 ? 0.0f
                     : segment.bits == 16
                         ? halfToFloat(codes[j])
-                        : float(levelOf(segment.bits, codes[j]));
+                        : float(levelOf(segment.bits, codes + j, layout.columns,
+                                        row % tileRows, false));
       float scale = rowScale * halfToFloat(matrix.columnScales[j]);
       out[matrix.order[j]] = (scale * segmentScale) * level;
     }

@@ -61,7 +61,7 @@ void CodeRefinement::refineColumn(int64_t k, float *change) {
   for (int64_t i = 0; i < stride; ++i)
     target[i] = x[i] + p[i] * inverse;
   for (const RowSlice &slice : rows.slices)
-    roundSlice(plan, slice, k, &target[slice.begin],
+    roundSlice(plan, slice, k, &target[slice.begin], &rows.weights[slice.begin],
                &codes[k * stride + slice.begin], &values[slice.begin]);
   for (int64_t i = 0; i < stride; ++i)
     change[i] = values[i] - x[i];

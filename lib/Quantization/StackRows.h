@@ -26,7 +26,8 @@ public:
                                         int64_t cacheBytes);
 
   const WeightStack &stack() const { return *weights; }
-  /// Fixed cuts of at most chunkRows rows that never cross a panel.
+  /// Fixed cuts of at most chunkRows rows, whole tiles, that never cross a
+  /// panel.
   const std::vector<RowChunk> &chunks() const { return cuts; }
 
   /// Rows of `chunk` as [count][columns], in `buffer` or the cache. Fails where

@@ -8,12 +8,12 @@
 
 namespace picollm {
 
-/// The scale of levels (levelOf) that serves a unit Gaussian best, bits in
+/// The scale of levels (Levels.h) that serves a unit Gaussian best, bits in
 /// 1..8; where these are even, after Max 1960, table II. The segment scale a_s
 /// of the layout, so that c_j stays near the size of the column.
 inline float gaussianStep(int64_t bits) {
-  constexpr std::array<float, 9> steps = {0,       0.7979f, 0.4979f,
-                                          0.2443f, 0.1364f, 0.0660f,
+  constexpr std::array<float, 9> steps = {0,       0.7979f, 0.0192f,
+                                          0.0224f, 0.0275f, 0.0660f,
                                           0.0335f, 0.0284f, 0.0154f};
   return steps[bits];
 }

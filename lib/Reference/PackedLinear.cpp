@@ -11,7 +11,8 @@
 using namespace picollm;
 using namespace picollm::reference;
 
-static constexpr int64_t rowTile = 192;
+/// Whole tiles of the layout.
+static constexpr int64_t rowTile = 6 * tileRows;
 // A group of 4 columns has a table of 16 entries.
 static constexpr int64_t groupColumns = 4, tableEntries = 16;
 
@@ -67,20 +68,24 @@ private:
 void RowTile::fillCodes(const EncodedBlock &block) {
   width = block.columns;
   weights.resize(rows * width);
+  const bool hasGroups = block.group >= 0;
   std::array<float, 256> levels;
   for (int32_t code = 0; code < 1 << block.bits; ++code)
-    levels[code] = float(levelOf(block.bits, code, block.group >= 0));
+    levels[code] = float(levelPart(block.bits, code, 0, hasGroups));
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < width; ++j)
       weights[i * width + j] = levels[codes[i * columns + block.begin + j]];
 }
 
-/// sum_groups sum_p a_p entry[bits of plane p]: as a product, the weight of an
-/// entry is the sum of the weights a_p of the planes that select it.
+/// sum_groups sum_p a_pk entry[bits of plane p of the row k above]: as a
+/// product, the weight of an entry is the sum of the weights a_pk of the planes
+/// that select it.
 void RowTile::fillTables(const EncodedBlock &block) {
   int64_t groups = block.columns / groupColumns;
   width = groups * tableEntries;
   weights.assign(rows * width, 0.0f);
+  const bool hasGroups = block.group >= 0;
+  const int64_t depth = filterDepth(block.bits, hasGroups);
   for (int64_t i = 0; i < rows; ++i) {
     const uint16_t *row = codes + i * columns + block.begin;
     for (int64_t g = 0; g < groups; ++g)
@@ -88,8 +93,11 @@ void RowTile::fillTables(const EncodedBlock &block) {
         int entry = 0;
         for (int64_t k = 0; k < groupColumns; ++k)
           entry |= (row[g * groupColumns + k] >> p & 1) << k;
-        weights[i * width + g * tableEntries + entry] +=
-            planeWeight(block.bits, p, block.group >= 0);
+        // Rows below in the tile see it too.
+        const int64_t end = std::min(i + depth, i | (tileRows - 1)) + 1;
+        for (int64_t seer = i; seer < std::min(rows, end); ++seer)
+          weights[seer * width + g * tableEntries + entry] +=
+              planeWeight(block.bits, p, seer - i, hasGroups);
       }
   }
 }

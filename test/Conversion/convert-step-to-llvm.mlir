@@ -17,7 +17,7 @@
 // CHECK: llvm.call @linear_add_16_0_avx2(
 
 // The inner kernels are called, never inlined, and know their features.
-// CHECK-LABEL: llvm.func internal @dot_fields_b4_codes_i8_r32_t1_avx2(
+// CHECK-LABEL: llvm.func internal @dot_fields_b5_codes_i8_r32_t1_avx2(
 // CHECK-SAME: no_inline
 // CHECK-SAME: target_features = #llvm.target_features<["+avx2", "+f16c"]>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
@@ -41,8 +41,8 @@
 // CHECK: @variant_features_1("fma\00")
 // CHECK: llvm.func @picollm_tiny_1_model() -> !llvm.ptr
 module attributes {picollm.config = #picollm.config<name = "tiny-1", architecture = "llama", vocabulary = 16, context_length = 64, layers = 1, embedding = 16, heads = 2, kv_heads = 2, head_size = 8>, picollm.build_id = "000102030405060708090a0b0c0d0e0f", picollm.weights_bytes = 8192 : i64} {
-  picollm_layout.weight @a : !picollm_layout.matrix<16, [16: 4x8, 3x8]> <file = "m", offset = 4096, size = 512, encoding = "packed", hash = ""> sources ["a"]
-  picollm_layout.weight @b : !picollm_layout.matrix<16, [16: 4x8, 3x8]> <file = "m", offset = 4608, size = 512, encoding = "packed", hash = ""> sources ["b"]
+  picollm_layout.weight @a : !picollm_layout.matrix<16, [16: 5x8, 3x8]> <file = "m", offset = 4096, size = 512, encoding = "packed", hash = ""> sources ["a"]
+  picollm_layout.weight @b : !picollm_layout.matrix<16, [16: 5x8, 3x8]> <file = "m", offset = 4608, size = 512, encoding = "packed", hash = ""> sources ["b"]
   picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 384 {
     %x = picollm_step.buffer at 0 : memref<?x16xf32>
     %e = picollm_step.buffer at 64 : memref<?x320xi8>

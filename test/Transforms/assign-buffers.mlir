@@ -1,6 +1,6 @@
 // RUN: picollm-opt %s --picollm-assign-buffers --split-input-file | FileCheck %s
 
-picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 5x16]> <file = "m", offset = 0, size = 576, encoding = "packed", hash = ""> sources ["w"]
 
 // The residual lives through; the encoded input of the first product is dead
 // once the barrier behind it is passed, so the second takes its bytes.
@@ -28,7 +28,7 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) {
 
 // -----
 
-picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 5x16]> <file = "m", offset = 0, size = 576, encoding = "packed", hash = ""> sources ["w"]
 
 // No barrier between the use of one and of the other: a slow thread may still
 // read the first while a fast one writes the second.

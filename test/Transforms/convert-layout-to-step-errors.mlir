@@ -6,17 +6,17 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %y = picollm_layout.linear %e, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %y = picollm_layout.linear %e, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   // expected-error @below {{expected the only use of the one result of a picollm_layout.linear, or of a picollm.rms_norm of a value in memory, and, as the other operand, a value in memory that nothing reads after that}}
   %s = picollm.add %x, %y : tensor<?x16xf32>
   %n = picollm.rms_norm %x, @norm epsilon 0.0 : tensor<?x16xf32>
-  %e2 = picollm_layout.encode %n for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %y2 = picollm_layout.linear %e2, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %e2 = picollm_layout.encode %n for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %y2 = picollm_layout.linear %e2, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   %s2 = picollm.add %s, %y2 : tensor<?x16xf32>
   %w = picollm.wanted %s2 : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -32,8 +32,8 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   // expected-error @below {{has no form on the step level}}
   %s = picollm.add %x, %n : tensor<?x16xf32>
   %w = picollm.wanted %s : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -49,8 +49,8 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %nn = picollm.rms_norm %n, @norm epsilon 0.0 : tensor<?x16xf32>
   %w = picollm.wanted %nn : tensor<?x16xf32>
   // expected-error @below {{it reads the result of 'picollm.rms_norm', which only the op that follows it in a transformer can absorb}}
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -61,8 +61,8 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 1280, encoding = "packed", hash = ""> sources ["a", "a", "b"]
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @split : <[codes_i8 x 16], [codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @split : <[table4_i8 x 16], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   // expected-error @below {{expected gate and up to be the two results of one picollm_layout.linear, in this order, of one panel each}}
   %g = picollm.gated silu %gu#0, %gu#1 : tensor<?x16xf32>
   return %g : tensor<?x16xf32>
@@ -76,13 +76,13 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   // expected-error @below {{expected gate and up to be the two results of one picollm_layout.linear, in this order}}
   %g = picollm.gated silu %gu#1, %gu#0 : tensor<?x16xf32>
   %w = picollm.wanted %g : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -94,9 +94,9 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %el = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %el = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
   // expected-error @below {{stores the logits of every token, expected a picollm.wanted before it}}
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -109,11 +109,11 @@ picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encodi
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %x : tensor<?x16xf32>
-  %e = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %e = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
   // expected-error @below {{reads only the wanted tokens, expected its one result to be the logits}}
-  %y = picollm_layout.linear %e, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
-  %el = picollm_layout.encode %y for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %y = picollm_layout.linear %e, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %y for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -137,14 +137,14 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %r0 = picollm.rotary %gu#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{needs query and key rotated by the same rotation, head by head, or neither}}
   %at = picollm.attention %r0, %gu#1, %gu#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -156,15 +156,15 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %r0 = picollm.rotary %gu#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %r1 = picollm.rotary %gu#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.5], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{needs query and key rotated by the same rotation, head by head, or neither}}
   %at = picollm.attention %r0, %r1, %gu#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -176,15 +176,15 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %r0 = picollm.rotary %gu#0, %t heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %r1 = picollm.rotary %gu#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{needs query and key rotated by its own positions}}
   %at = picollm.attention %r0, %r1, %gu#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -196,13 +196,13 @@ picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> 
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %gu:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %gu:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   // expected-error @below {{has other positions than those of the step}}
   %at = picollm.attention %gu#0, %gu#1, %gu#1, %t layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -230,8 +230,8 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   // expected-error @below {{has no form on the step level; run picollm-convert-model-to-layout first}}
   %y = picollm.linear %x, @w : (tensor<?x16xf32>) -> tensor<?x16xf32>
   %w = picollm.wanted %y : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -259,16 +259,16 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 picollm_layout.weight @two : !picollm_layout.matrix<16, [16: 4x16], [16: 4x16]> <file = "m", offset = 0, size = 896, encoding = "packed", hash = ""> sources ["a", "b"]
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %r0 = picollm.rotary %qk#0, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %r1 = picollm.rotary %qk#1, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{rotates a query that something else reads too}}
   %at = picollm.attention %r0, %r1, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %at1 = picollm.attention %r0, %r1, %qk#1, %p layer 1 heads 2 kv_heads 2 scale 0.5 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
   %w = picollm.wanted %at1 : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -282,21 +282,21 @@ picollm.weight @q : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding =
 picollm.weight @k : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %qn = picollm.rms_norm %qk#0, @q epsilon 1.0e-06 heads 2 : tensor<?x16xf32>
   %kn = picollm.rms_norm %qk#1, @norm epsilon 1.0e-06 : tensor<?x16xf32>
   %rq = picollm.rotary %qn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %rk = picollm.rotary %kn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{needs query and key normalised head by head with one epsilon, or neither}}
   %at = picollm.attention %rq, %rk, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 window 8 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %y = picollm_layout.linear %ea, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %y = picollm_layout.linear %ea, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   %n = picollm.rms_norm %y, @norm epsilon 0.0 : tensor<?x16xf32>
   %s = picollm.add %x, %n : tensor<?x16xf32>
   %w = picollm.wanted %s : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }
 
@@ -310,20 +310,20 @@ picollm.weight @q : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding =
 picollm.weight @k : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?x16xf32> {
   %x = picollm_layout.embedding @m(%t) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
-  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[codes_i8 x 16], [codes_i8 x 16]>
-  %qk:2 = picollm_layout.linear %e, @two : <[codes_i8 x 16], [codes_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
+  %e = picollm_layout.encode %x for @two : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+  %qk:2 = picollm_layout.linear %e, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x16xf32>
   %qn = picollm.rms_norm %qk#0, @q epsilon 1.0e-06 heads 2 : tensor<?x16xf32>
   %kn = picollm.rms_norm %qk#1, @k epsilon 1.0e-05 heads 2 : tensor<?x16xf32>
   %rq = picollm.rotary %qn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   %rk = picollm.rotary %kn, %p heads 2 rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> : tensor<?x16xf32>, tensor<?xi32>
   // expected-error @below {{needs query and key normalised head by head with one epsilon, or neither}}
   %at = picollm.attention %rq, %rk, %qk#1, %p layer 0 heads 2 kv_heads 2 scale 0.5 window 8 : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %y = picollm_layout.linear %ea, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %ea = picollm_layout.encode %at for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %y = picollm_layout.linear %ea, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   %n = picollm.rms_norm %y, @norm epsilon 0.0 : tensor<?x16xf32>
   %s = picollm.add %x, %n : tensor<?x16xf32>
   %w = picollm.wanted %s : tensor<?x16xf32>
-  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
-  %l = picollm_layout.linear %el, @m : <[codes_i8 x 16]> -> tensor<?x16xf32>
+  %el = picollm_layout.encode %w for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %l = picollm_layout.linear %el, @m : <[table4_i8 x 16]> -> tensor<?x16xf32>
   return %l : tensor<?x16xf32>
 }

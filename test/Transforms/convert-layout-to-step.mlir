@@ -7,8 +7,9 @@
 // CHECK-NEXT: picollm_step.rotation #rotation into %[[ANGLES]]
 // CHECK-NEXT: %[[X:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: picollm_step.embedding @embd(%tokens) into %[[X]]
-// 3 panels: codes of 2 x 8 columns, 16 columns, tables of 16; parts of 64 bytes.
-// CHECK-NEXT: %[[E:.*]] = picollm_step.buffer : memref<?x704xi8>
+// 3 panels: codes of 8 columns and tables of 8, tables of 16, tables of 16;
+// parts of 64 bytes.
+// CHECK-NEXT: %[[E:.*]] = picollm_step.buffer : memref<?x576xi8>
 // CHECK-NEXT: picollm_step.encode %[[X]] for @qkv0 norm @attn_norm0 epsilon 1.000000e-05 into %[[E]]
 // CHECK-NEXT: %[[Q:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: %[[K:.*]] = picollm_step.buffer : memref<?x8xf32>
@@ -16,7 +17,7 @@
 // CHECK-NEXT: picollm_step.linear store %[[E]], @qkv0 into %[[Q]], %[[K]], %[[V]]
 // CHECK-NEXT: %[[A:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: picollm_step.attention %[[Q]], %[[K]], %[[V]] angles %[[ANGLES]] layer 0 heads 2 kv_heads 1 scale 3.500000e-01 into %[[A]]
-// CHECK-NEXT: %[[EA:.*]] = picollm_step.buffer : memref<?x192xi8>
+// CHECK-NEXT: %[[EA:.*]] = picollm_step.buffer : memref<?x128xi8>
 // CHECK-NEXT: picollm_step.encode %[[A]] for @o0 into %[[EA]]
 // The residual stays where it is.
 // CHECK-NEXT: picollm_step.linear add %[[EA]], @o0 into %[[X]]
@@ -27,7 +28,7 @@
 // CHECK-NEXT: %[[EM:.*]] = picollm_step.buffer : memref<?x192xi8>
 // CHECK-NEXT: picollm_step.encode %[[M]] for @down0 into %[[EM]]
 // CHECK-NEXT: picollm_step.linear add %[[EM]], @down0 into %[[X]]
-// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x512xi8>
+// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x448xi8>
 // CHECK-NEXT: picollm_step.encode wanted %[[X]] for @embd norm @output_norm epsilon 1.000000e-05 into %[[EL]]
 // CHECK-NEXT: picollm_step.linear store wanted %[[EL]], @embd into %logits
 // CHECK-NEXT: }
@@ -45,13 +46,13 @@ module {
   func.func @forward(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x32xf32> {
     %0 = picollm_layout.embedding @embd(%tokens) : (tensor<?xi32>) -> tensor<?x16xf32>
     %1 = picollm.rms_norm %0, @attn_norm0 epsilon 1.000000e-05 : tensor<?x16xf32>
-    %2 = picollm_layout.encode %1 for @qkv0 : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]>
-    %3:3 = picollm_layout.linear %2, @qkv0 : <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    %2 = picollm_layout.encode %1 for @qkv0 : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]>
+    %3:3 = picollm_layout.linear %2, @qkv0 : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     %4 = picollm.rotary %3#0, %positions heads 2 rotation #rotation : tensor<?x16xf32>, tensor<?xi32>
     %5 = picollm.rotary %3#1, %positions heads 1 rotation #rotation : tensor<?x8xf32>, tensor<?xi32>
     %6 = picollm.attention %4, %5, %3#2, %positions layer 0 heads 2 kv_heads 1 scale 3.500000e-01 : (tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-    %7 = picollm_layout.encode %6 for @o0 : tensor<?x16xf32> -> <[codes_i8 x 16]>
-    %8 = picollm_layout.linear %7, @o0 : <[codes_i8 x 16]> -> tensor<?x16xf32>
+    %7 = picollm_layout.encode %6 for @o0 : tensor<?x16xf32> -> <[table4_i8 x 16]>
+    %8 = picollm_layout.linear %7, @o0 : <[table4_i8 x 16]> -> tensor<?x16xf32>
     %9 = picollm.add %0, %8 : tensor<?x16xf32>
     %10 = picollm.rms_norm %9, @ffn_norm0 epsilon 1.000000e-05 : tensor<?x16xf32>
     %11 = picollm_layout.encode %10 for @gate_up0 : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
@@ -62,8 +63,8 @@ module {
     %16 = picollm.add %9, %15 : tensor<?x16xf32>
     %17 = picollm.rms_norm %16, @output_norm epsilon 1.000000e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 }

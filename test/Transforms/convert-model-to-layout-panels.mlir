@@ -6,8 +6,8 @@ picollm_layout.weight @packed : !picollm_layout.matrix<16, [32: 4x16], [32: 2x16
 
 // CHECK-LABEL: func.func @split_embedding
 // CHECK: picollm_layout.embedding @packed(
-// CHECK: %[[E:.*]] = picollm_layout.encode %{{.*}} for @packed : tensor<?x16xf32> -> <[codes_i8 x 16], [table4_i8 x 16]>
-// CHECK: %[[L:.*]] = picollm_layout.linear %[[E]], @packed : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x64xf32>
+// CHECK: %[[E:.*]] = picollm_layout.encode %{{.*}} for @packed : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
+// CHECK: %[[L:.*]] = picollm_layout.linear %[[E]], @packed : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x64xf32>
 // CHECK: return %[[L]]
 func.func @split_embedding(%t: tensor<?xi32>) -> tensor<?x64xf32> {
   %0 = picollm.embedding @embd(%t) : (tensor<?xi32>) -> tensor<?x16xf32>

@@ -51,7 +51,7 @@ picollm.weight @output_norm : tensor<16xf32>
 // CHECK-SAME: %[[TOKENS:.*]]: tensor<?xi32>, %[[POSITIONS:.*]]: tensor<?xi32>)
 // CHECK-NEXT: %[[X0:.*]] = picollm_layout.embedding @embd(%[[TOKENS]])
 // CHECK-NEXT: %[[N0:.*]] = picollm.rms_norm %[[X0]], @attn_norm0
-// CHECK-NEXT: %[[E0:.*]] = picollm_layout.encode %[[N0]] for @qkv0 : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]>
+// CHECK-NEXT: %[[E0:.*]] = picollm_layout.encode %[[N0]] for @qkv0 : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]>
 // CHECK-NEXT: %[[QKV:.*]]:3 = picollm_layout.linear %[[E0]], @qkv0 : {{.*}} -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
 // CHECK-NEXT: %[[RQ:.*]] = picollm.rotary %[[QKV]]#0
 // CHECK-NEXT: %[[RK:.*]] = picollm.rotary %[[QKV]]#1

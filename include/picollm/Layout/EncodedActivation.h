@@ -24,11 +24,8 @@
 
 namespace picollm {
 
-/// Codes of codes_i8 are at most so large.
+/// Codes of codes_i8 and entries of table4_i8 are at most so large.
 inline constexpr float largestCode = 127.0f;
-/// Entries of table4_i8 are, so that the sums of a block fit int16: 32 look-ups
-/// in planes whose weights sum to 9.
-inline constexpr float largestTableEntry = 113.0f;
 
 /// Where the parts of one segment lie, in bytes from the start of the token.
 /// A part that the encoding does not have is empty: its offset is that of the

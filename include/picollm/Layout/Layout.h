@@ -81,11 +81,14 @@ inline constexpr int64_t maxRows = int64_t(1) << 31;
 /// The same for all matrices of a model together.
 inline constexpr int64_t maxWeights = int64_t(1) << 56;
 
+/// Widths up to this are stored as bit planes, those above, up to 8, as fields.
+inline constexpr int64_t maxPlaneBits = 4;
+
 /// How an activation is encoded for a segment.
 enum class ActivationEncoding {
   None,     ///< width 0: not read
-  Table4I8, ///< widths 1-3: per 4 columns 16 int8 sums of +-x
-  CodesI8,  ///< widths 4-8: int8 codes
+  Table4I8, ///< widths 1-4: per 4 columns 16 int8 sums of +-x
+  CodesI8,  ///< widths 5-8: int8 codes
   F32,      ///< width 16
 };
 

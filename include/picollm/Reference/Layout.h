@@ -33,11 +33,11 @@ struct EncodedBlock {
   int64_t columns = 0;
   int64_t group = -1;        ///< of the panel's groups; -1: has none
   float scale = 0;           ///< the block's scale times the segment's
-  std::vector<int8_t> codes; ///< widths 4-8: one per column
-  /// What the block's x sum to in units of its scale: widths 4-8 the sum of the
-  /// codes, 1-3 of the tables' entries 15.
+  std::vector<int8_t> codes; ///< widths 5-8: one per column
+  /// What the block's x sum to in units of its scale: widths 5-8 the sum of the
+  /// codes, 1-4 of the tables' entries 15.
   int32_t sum = 0;
-  std::vector<std::array<int8_t, 16>> tables; ///< widths 1-3: per 4 columns
+  std::vector<std::array<int8_t, 16>> tables; ///< widths 1-4: per 4 columns
 };
 
 /// The activation of one segment.

@@ -36,6 +36,38 @@ static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
   return addInterleaved(k, sums, low, high, weight, half, multiply);
 }
 
+/// Two words that are neighbours are multiplied and added at once.
+static std::pair<Value, Value> weightedSum(KernelBuilder &k,
+                                           const WeightedWords &words) {
+  if (words.size() == 1)
+    return addExtendedProducts(k, words);
+  // Neighbours in each half of 128 bits: words 0-3 and 8-11, then 4-7, 12-15.
+  SmallVector<int64_t> neighbours[2];
+  for (int64_t lane = 0; lane < 16; ++lane)
+    for (int64_t part : {0, 1})
+      neighbours[part].push_back(lane % 2 * 16 + lane / 8 * 8 + part * 4 +
+                                 lane % 8 / 2);
+  Values sums(2);
+  for (size_t i = 0; i < words.size(); i += 2) {
+    auto [a, weightA] = words[i];
+    auto [b, weightB] =
+        i + 1 < words.size() ? words[i + 1] : std::pair(a, int64_t(0));
+    Type pairs = k.vec(8, k.i32);
+    Value weights = k.bitcast(
+        k.constant(pairs, int64_t(int32_t(uint32_t(weightB) << 16 |
+                                          (uint32_t(weightA) & 0xffff)))),
+        k.vec(16, k.i16));
+    for (int64_t part : {0, 1}) {
+      Value products =
+          k.intrinsic("llvm.x86.avx2.pmadd.wd", pairs,
+                      {k.shuffle(a, b, neighbours[part]), weights});
+      sums[part] = sums[part] ? k.add(sums[part], products) : products;
+    }
+  }
+  return {k.shuffle(sums[0], sums[1], {0, 1, 2, 3, 8, 9, 10, 11}),
+          k.shuffle(sums[0], sums[1], {4, 5, 6, 7, 12, 13, 14, 15})};
+}
+
 static Values loadTable(KernelBuilder &k, Value pointer) {
   Value table = k.load(k.vec(16, k.i8), pointer, 16);
   SmallVector<int64_t> twice;
@@ -64,6 +96,7 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          widen,
                                          rowSums,
                                          addLookUps,
+                                         weightedSum,
                                          loadTable,
                                          makeTable,
                                          lookUp,

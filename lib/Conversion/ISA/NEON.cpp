@@ -119,6 +119,7 @@ const InstructionHooks &picollm::neonHooks() {
                                          widen,
                                          rowSums,
                                          addLookUps,
+                                         addExtendedProducts,
                                          loadTable,
                                          makeTable,
                                          lookUp,

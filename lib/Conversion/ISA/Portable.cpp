@@ -40,6 +40,23 @@ static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
   return addInterleaved(k, sums, low, high, weight, half, multiply);
 }
 
+std::pair<Value, Value>
+picollm::addExtendedProducts(KernelBuilder &k, const WeightedWords &words) {
+  Type wide = k.vec(8, k.i32);
+  std::pair<Value, Value> sums;
+  for (auto [value, weight] : words) {
+    auto add = [&, value = value, weight = weight](Value &sum, int64_t begin) {
+      Value part = k.signExtend(k.slice(value, begin, 8), wide);
+      if (weight != 1)
+        part = k.mul(part, k.constant(wide, weight));
+      sum = sum ? k.add(sum, part) : part;
+    };
+    add(sums.first, 0);
+    add(sums.second, 8);
+  }
+  return sums;
+}
+
 /// The upper half of a table is the negated lower half in reverse, because
 /// index 15 - i flips all signs: 8 entries are enough.
 static Values loadTable(KernelBuilder &k, Value pointer) {
@@ -133,6 +150,7 @@ const InstructionHooks &picollm::portableHooks() {
                                          widen,
                                          rowSums,
                                          addLookUps,
+                                         addExtendedProducts,
                                          loadTable,
                                          makeTable,
                                          lookUp,

@@ -19,7 +19,7 @@ static Value loadCode(KernelBuilder &k, int64_t bits, Value weights, Value r,
         mlir::arith::ShRUIOp::create(k.b, word, k.truncate(first, k.i32));
     return k.shiftLeft(k.bitAnd(low, (1 << count) - 1), to);
   };
-  if (bits <= 3) {
+  if (bits <= maxPlaneBits) {
     Value code = k.constant(k.i32, 0);
     for (int64_t p = 0; p < bits; ++p)
       code = k.bitOr(
@@ -75,7 +75,7 @@ static Value emitEntry(KernelBuilder &k, llvm::ArrayRef<int32_t> entries,
   return k.signExtend(k.truncate(entry, k.i8), k.i32);
 }
 
-/// levelOf(bits, code), i32.
+/// The level of a code that no other row changes, i32.
 static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
   if (!hasSignBit(bits, false) && bits > 4)
     return k.sub(k.shiftLeft(code, 1), k.constant(k.i32, topLevel(bits)));
@@ -87,7 +87,7 @@ static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
   llvm::SmallVector<int32_t> entries;
   if (!hasSignBit(bits, false)) {
     for (int32_t i = 0; i < 1 << bits; ++i)
-      entries.push_back(levelOf(bits, i));
+      entries.push_back(levelPart(bits, i, 0, false));
     return emitEntry(k, entries, code);
   }
   // The last 16 magnitudes; those before them are even.
@@ -100,6 +100,27 @@ static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
         hasBit(4), magnitude,
         k.add(k.shiftLeft(k.bitAnd(code, 15), 1), k.constant(k.i32, 1)));
   return k.select(hasBit(bits - 1), k.sub(zero, magnitude), magnitude);
+}
+
+/// The level in row `r`, in `column` of the step at `weights`, i32.
+static Value emitLevelOfRow(KernelBuilder &k, int64_t bits, Value weights,
+                            Value r, int64_t column) {
+  const int64_t depth = filterDepth(bits, false);
+  if (depth == 0)
+    return emitLevel(k, bits, loadCode(k, bits, weights, r, column));
+  Value level;
+  for (int64_t above = 0; above <= depth; ++above) {
+    llvm::SmallVector<int32_t> parts;
+    for (int32_t code = 0; code < 1 << bits; ++code)
+      parts.push_back(levelPart(bits, code, above, false));
+    Value row = k.sub(r, k.index(above));
+    Value exists = k.compare(CmpIPredicate::sge, row, k.index(0));
+    Value code = loadCode(k, bits, weights, k.select(exists, row, r), column);
+    Value part =
+        k.select(exists, emitEntry(k, parts, code), k.constant(k.i32, 0));
+    level = level ? k.add(level, part) : part;
+  }
+  return level;
 }
 
 /// void decode(segment of a tile, row of the tile, columns, order, column
@@ -157,9 +178,11 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
         Value place = k.at(k.at(weights, 64 * column), k.shiftLeft(r, 1));
         value = k.fmul(k.lane(factor, column), loadHalf(k, place));
       } else {
-        Value code = loadCode(k, bits, weights, r, column);
-        Value level = segment.group ? k.sub(k.shiftLeft(code, 1), twiceZero)
-                                    : emitLevel(k, bits, code);
+        Value level =
+            segment.group
+                ? k.sub(k.shiftLeft(loadCode(k, bits, weights, r, column), 1),
+                        twiceZero)
+                : emitLevelOfRow(k, bits, weights, r, column);
         value = k.fmul(k.lane(factor, column), k.toFloat(level, k.f32));
       }
       Value target = k.zeroExtend(

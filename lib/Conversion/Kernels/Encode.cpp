@@ -125,8 +125,7 @@ static void emitTables(KernelBuilder &k, Value block, bool sums,
                Value sum = k.fadd(k.fadd(x[0], x[1]), k.fadd(x[2], x[3]));
                return {k.maximum(current[0], k.bitcast(sum, k.i32))};
              });
-  Value inverse =
-      storeScale(k, k.bitcast(maximum[0], k.f32), largestTableEntry, a);
+  Value inverse = storeScale(k, k.bitcast(maximum[0], k.f32), largestCode, a);
   Value factor = k.splat(inverse, 16);
   auto storeTable = [&](Value j) {
     Values x;
@@ -137,8 +136,7 @@ static void emitTables(KernelBuilder &k, Value block, bool sums,
       x.push_back(k.fmul(k.splat(load(j, column), 16), k.vectorOf(signs)));
     }
     Value sums = k.fadd(k.fadd(x[0], x[1]), k.fadd(x[2], x[3]));
-    Value entries =
-        quantize(k, sums, factor, largestTableEntry, k.vec(16, k.i32));
+    Value entries = quantize(k, sums, factor, largestCode, k.vec(16, k.i32));
     k.store(k.truncate(entries, k.vec(16, k.i8)),
             k.at(a.values, k.mul(j, k.index(4))), 16);
     return entries;

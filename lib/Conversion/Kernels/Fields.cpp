@@ -1,4 +1,4 @@
-//===- Fields.cpp - widths 4-8: fields and multiply-add -------------------===//
+//===- Fields.cpp - widths 5-8: fields and multiply-add -------------------===//
 //
 // An unpacked vector U[c][g] holds columns 4c .. 4c + 3 of rows 8g .. 8g + 7, a
 // row in each 32 bits, so one broadcast of 4 codes multiplies 8 rows and no sum
@@ -6,11 +6,9 @@
 // many multiply-adds as cannot overflow, then in int32. Per block:
 //   sum (2 q - (2^b - 1)) code = 2 I - (2^b - 1) sum(code),  I = sum q code
 // Width 8 takes q - 128, which is signed: 2 I + sum(code). With groups, the
-// factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z. Levels of
-// a table replace q by what is looked up: the level, or, where multiplications
-// want no signs, the level plus the largest one, L: I - L sum(code). With a
-// sign bit the magnitude is looked up, and the sign goes to it or to the code:
-// I.
+// factor of sum(code) is that of the row's zero: -2 z, or 256 - 2 z. Where
+// codes have a sign bit, the magnitude is looked up, and the sign goes to it or
+// to the code of the activation: I.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,30 +29,24 @@ public:
              llvm::ArrayRef<int64_t> groups, Value stride)
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits), tokens(kernel.tokens),
         groups(groups), stride(stride),
-        hasTable(areLevelsInTable(bits, kernel.group > 0)),
         hasSign(hasSignBit(bits, kernel.group > 0)) {
-    if (!looksUp())
+    if (!hasSign)
       return;
     std::vector<int8_t> entries;
     for (int32_t i = 0; i < 16; ++i)
       entries.push_back(
-          int8_t(hasTable    ? levelOf(bits, i) + tableOffset()
-                 : bits == 5 ? magnitudeOf(5, i)
-                             : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
+          int8_t(bits == 5 ? magnitudeOf(5, i)
+                           : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
     table = hooks.makeTable(k, entries);
   }
 
-  /// Levels themselves are multiplied, not codes.
-  bool looksUp() const { return hasTable || hasSign; }
-  /// What is added to the levels of the table.
-  int64_t tableOffset() const {
-    return hasSign || hooks.dot ? 0 : topLevel(bits);
-  }
+  /// Levels are multiplied, not codes.
+  bool multipliesLevels() const { return hasSign; }
 
   /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
-  /// for 8 bits, -128; a level of a table may be larger.
+  /// for 8 bits, -128; the largest level may be larger.
   int64_t safeMultiplications() const {
-    int64_t largest = looksUp()   ? topLevel(bits) + tableOffset()
+    int64_t largest = hasSign     ? topLevel(bits)
                       : bits == 8 ? 128
                                   : (1 << bits) - 1;
     return 32767 / (hooks.productsPerWord * largest * int64_t(largestCode));
@@ -89,7 +81,7 @@ private:
   int64_t bits, tokens;
   llvm::ArrayRef<int64_t> groups;
   Value stride;
-  bool hasTable, hasSign;
+  bool hasSign;
   Values table;
 };
 
@@ -123,10 +115,8 @@ Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
 
 /// What is multiplied instead of the codes of unpack().
 FieldsPass::Weights FieldsPass::lookUp(Value weights, int64_t c, int64_t g) {
-  if (!hasSign) {
-    Value u = unpack(weights, c, g);
-    return {hasTable ? hooks.lookUp(k, table, u) : u, Value()};
-  }
+  if (!hasSign)
+    return {unpack(weights, c, g), Value()};
   auto vector = [&](int64_t number) {
     return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
   };
@@ -235,17 +225,18 @@ static void emitPass(KernelBuilder &k, const DotKernel &kernel,
       offset = k.add(offset, a.stride);
     Value scale = k.splat(k.load(k.f32, k.at(a.scales, offset), 4), 8);
     Value codeSum = k.load(k.i32, k.at(a.sums, offset), 4);
-    int64_t factor = pass.looksUp() ? -pass.tableOffset()
-                     : bits == 8    ? 1
-                                    : -((int64_t(1) << bits) - 1);
+    int64_t factor = bits == 8 ? 1 : -((int64_t(1) << bits) - 1);
     Value correction = k.splat(
         kernel.group ? codeSum : k.mul(codeSum, k.constant(k.i32, factor)), 8);
     for (size_t g = 0; g < groups.size(); ++g) {
       Value sum = sums[t * groups.size() + g];
       if (!hooks.dot)
         sum = hooks.rowSums(k, sum);
-      if (!pass.looksUp())
-        sum = k.shiftLeft(sum, 1);
+      if (pass.multipliesLevels()) {
+        addBlock(k, a, t, groups[g], sum, scale);
+        continue;
+      }
+      sum = k.shiftLeft(sum, 1);
       if (kernel.group)
         addBlock(k, a, t, groups[g],
                  k.add(sum, k.mul(correction, ofRows[g].offsets)),

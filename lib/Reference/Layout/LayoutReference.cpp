@@ -39,17 +39,17 @@ static void encodeTables(const float *x, float segmentScale,
   for (const float *g = x; g != x + block.columns; g += 4)
     largest = std::max(largest, (std::fabs(g[0]) + std::fabs(g[1])) +
                                     (std::fabs(g[2]) + std::fabs(g[3])));
-  float inverse = inverseScale(largest, largestTableEntry);
+  float inverse = inverseScale(largest, largestCode);
   for (const float *g = x; g != x + block.columns; g += 4) {
     std::array<int8_t, 16> &table = block.tables.emplace_back();
     for (int index = 0; index < 16; ++index) {
       auto term = [&](int k) { return index >> k & 1 ? g[k] : -g[k]; };
       float sum = (term(0) + term(1)) + (term(2) + term(3));
-      table[index] = roundToCode(sum * inverse, largestTableEntry);
+      table[index] = roundToCode(sum * inverse, largestCode);
     }
     block.sum += table[15];
   }
-  block.scale = (largest / largestTableEntry) * segmentScale;
+  block.scale = (largest / largestCode) * segmentScale;
 }
 
 EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
@@ -88,22 +88,28 @@ EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
   return activation;
 }
 
-/// `codes`: those of one row, from the block's first column on.
-static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes) {
+/// `codes`: those of row `row` of a tile, from the block's first column on;
+/// codes[-stride], .. are those of the rows above.
+static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes,
+                        int64_t stride, int64_t row) {
+  const bool hasGroups = block.group >= 0;
   int32_t sum = 0;
   if (encodingOfWidth(block.bits) == ActivationEncoding::CodesI8) {
     for (int64_t j = 0; j < block.columns; ++j)
-      sum += levelOf(block.bits, codes[j], block.group >= 0) * block.codes[j];
+      sum += levelOf(block.bits, codes + j, stride, row, hasGroups) *
+             block.codes[j];
     return sum;
   }
+  const int64_t depth = std::min(row, filterDepth(block.bits, hasGroups));
   for (size_t group = 0; group < block.tables.size(); ++group)
-    for (int64_t p = 0; p < block.bits; ++p) {
-      int index = 0;
-      for (int k = 0; k < 4; ++k)
-        index |= (codes[4 * group + k] >> p & 1) << k;
-      sum += planeWeight(block.bits, p, block.group >= 0) *
-             block.tables[group][index];
-    }
+    for (int64_t p = 0; p < block.bits; ++p)
+      for (int64_t above = 0; above <= depth; ++above) {
+        int index = 0;
+        for (int k = 0; k < 4; ++k)
+          index |= (codes[4 * group + k - above * stride] >> p & 1) << k;
+        sum += planeWeight(block.bits, p, above, hasGroups) *
+               block.tables[group][index];
+      }
   return sum;
 }
 
@@ -117,7 +123,8 @@ std::vector<int32_t> reference::blockSums(const QuantizedMatrix &matrix,
   std::vector<int32_t> sums;
   for (const EncodedSegment &segment : activation)
     for (const EncodedBlock &block : segment.blocks) {
-      sums.push_back(blockSum(block, codes + block.begin));
+      sums.push_back(blockSum(block, codes + block.begin, matrix.layout.columns,
+                              row % tileRows));
       // From the levels 2 q - (2^b - 1) to 2 q - 2 z.
       if (block.group >= 0)
         sums.back() += ((1 << block.bits) - 1 -

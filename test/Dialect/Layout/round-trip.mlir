@@ -27,14 +27,14 @@ module attributes {test.panel = #picollm_layout.panel<8: 0x8, 16x8>, test.encode
     %x = picollm_layout.embedding @qkv(%tokens) : (tensor<?xi32>) -> tensor<?x16xf32>
     // CHECK: picollm_layout.embedding @qkv(%{{.*}}) scale 4.000000e+00 : (tensor<?xi32>) -> tensor<?x16xf32>
     %xs = picollm_layout.embedding @qkv(%tokens) scale 4.0 : (tensor<?xi32>) -> tensor<?x16xf32>
-    // CHECK: picollm_layout.encode %{{.*}} for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
-    %e = picollm_layout.encode %x for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
-    // CHECK: picollm_layout.linear %{{.*}}, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
-    %q, %k, %v = picollm_layout.linear %e, @qkv : <[codes_i8 x 8, codes_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    // CHECK: picollm_layout.encode %{{.*}} for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
+    %e = picollm_layout.encode %x for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]>
+    // CHECK: picollm_layout.linear %{{.*}}, @qkv : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    %q, %k, %v = picollm_layout.linear %e, @qkv : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [f32 x 8, none x 8]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     // Panels of one source give one result.
-    // CHECK: picollm_layout.linear %{{.*}}, @split : <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
-    %es = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]>
-    %ab:2 = picollm_layout.linear %es, @split : <[codes_i8 x 16], [table4_i8 x 16], [codes_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
+    // CHECK: picollm_layout.linear %{{.*}}, @split : <[table4_i8 x 16], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
+    %es = picollm_layout.encode %x for @split : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16], [table4_i8 x 16]>
+    %ab:2 = picollm_layout.linear %es, @split : <[table4_i8 x 16], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x40xf32>, tensor<?x8xf32>
     return %q : tensor<?x16xf32>
   }
 }

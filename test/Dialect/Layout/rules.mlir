@@ -152,7 +152,7 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", of
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
   // expected-error @below {{(layout_encode_c1)}}
-  %0 = picollm_layout.encode %x for @w : tensor<?x16xf32> -> <[codes_i8 x 16]>
+  %0 = picollm_layout.encode %x for @w : tensor<?x16xf32> -> <[table4_i8 x 16]>
   return
 }
 
@@ -162,7 +162,7 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", of
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x8xf32>) {
   // expected-error @below {{(layout_encode_c2)}}
-  %0 = picollm_layout.encode %x for @m : tensor<?x8xf32> -> <[codes_i8 x 16]>
+  %0 = picollm_layout.encode %x for @m : tensor<?x8xf32> -> <[table4_i8 x 16]>
   return
 }
 
@@ -172,7 +172,7 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", of
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
   // expected-error @below {{(layout_encode_c3)}}
-  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[table4_i8 x 16]>
+  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 16]>
   return
 }
 
@@ -182,7 +182,7 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", of
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
 func.func @f(%x: tensor<?x16xf32>) {
   // expected-error @below {{(layout_encode_c3)}}
-  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8]>
+  %0 = picollm_layout.encode %x for @m : tensor<?x16xf32> -> <[table4_i8 x 8, table4_i8 x 8]>
   return
 }
 
@@ -190,9 +190,9 @@ func.func @f(%x: tensor<?x16xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c1)}}
-  %0:2 = picollm_layout.linear %x, @w : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %0:2 = picollm_layout.linear %x, @w : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
 
@@ -200,9 +200,9 @@ func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) 
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c2)}}
-  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %0:2 = picollm_layout.linear %x, @two : <[table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
 
@@ -210,9 +210,9 @@ func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16]>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c3)}}
-  %0:1 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
+  %0:1 = picollm_layout.linear %x, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
   return
 }
 
@@ -220,9 +220,9 @@ func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) 
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c4)}}
-  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x16xf32>
+  %0:2 = picollm_layout.linear %x, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x16xf32>
   return
 }
 
@@ -230,18 +230,18 @@ func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) 
 
 // Two panels of one source.
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{has 2 results, expected 1, one for each source (layout_linear_c3)}}
-  %0:2 = picollm_layout.linear %x, @split : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %0:2 = picollm_layout.linear %x, @split : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
 
 // -----
 
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{has a result of 8 columns, expected the source's 16 rows (layout_linear_c4)}}
-  %0 = picollm_layout.linear %x, @split : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
+  %0 = picollm_layout.linear %x, @split : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>
   return
 }
 
@@ -249,8 +249,8 @@ func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) 
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: !picollm_layout.activation<[codes_i8 x 16], [table4_i8 x 16]>) {
+func.func @f(%x: !picollm_layout.activation<[table4_i8 x 16], [table4_i8 x 16]>) {
   // expected-error @below {{(layout_linear_c5)}}
-  %0:2 = picollm_layout.linear %x, @two : <[codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<4x8xf32>
+  %0:2 = picollm_layout.linear %x, @two : <[table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x8xf32>, tensor<4x8xf32>
   return
 }

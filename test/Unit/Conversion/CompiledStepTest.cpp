@@ -17,6 +17,7 @@
 #include "picollm/Conversion/Passes.h"
 #include "picollm/Import/WeightReader.h"
 #include "picollm/Layout/EncodedActivation.h"
+#include "picollm/Layout/Levels.h"
 #include "picollm/Packing/WeightFile.h"
 #include "picollm/Reference/ReferenceModel.h"
 #include "picollm/Target/Target.h"
@@ -87,7 +88,7 @@ private:
       for (size_t s = 0; s < layout.panels[p].segments.size(); ++s) {
         int64_t bits = layout.panels[p].segments[s].bits;
         matrix.panels[p].segmentScales[s] =
-            0.2f / (bits == 16 ? 1 : float(1 << bits));
+            0.2f / (bits == 0 || bits == 16 ? 1 : float(topLevel(bits)));
       }
     auto offset = writer->appendMatrix(matrix);
     EXPECT_TRUE(static_cast<bool>(offset));

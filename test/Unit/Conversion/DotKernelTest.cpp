@@ -24,7 +24,7 @@ enum class Fill { Random, AllMaximal, AllMinimal, Opposed };
 /// Bit `bit` of code (row, column) within a step; byte and bit of its place.
 std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
                                   int64_t bit) {
-  if (bits <= 3)
+  if (bits <= 4)
     return {32 * bit + row, column};
   int64_t c = column / 4, g = row / 8;
   int64_t byte = 4 * (row % 8) + column % 4;
@@ -107,7 +107,7 @@ struct Problem {
   void fillToken(int64_t t, std::mt19937 &random, Fill fill) {
     uint8_t *token = encoded.data() + t * stride;
     // What the encodings reach.
-    const int largest = bits <= 3 ? 113 : 127;
+    const int largest = 127;
     auto signedByte = [&]() -> int8_t {
       if (fill == Fill::Random)
         return int(random() % (2 * largest + 1)) - largest;
@@ -120,7 +120,7 @@ struct Problem {
       }
       return;
     }
-    bool tables = bits <= 3;
+    bool tables = bits <= 4;
     // The two halves of a table are opposite, as those of the encoder are.
     for (int64_t j = 0; tables && j < columns / 4; ++j)
       for (int64_t i = 0; i < 8; ++i) {
@@ -145,7 +145,7 @@ struct Problem {
     const uint8_t *values = encoded.data() + t * stride + offsets.values;
     int64_t sum = 0;
     for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128); ++j)
-      sum += bits > 3     ? int8_t(values[j])
+      sum += bits > 4     ? int8_t(values[j])
              : j % 4 == 3 ? int8_t(values[j / 4 * 16 + 15])
                           : 0;
     return sum;
@@ -168,14 +168,10 @@ struct Problem {
   int64_t lowestCode() const { return hasSign() ? (1 << bits) - 1 : 0; }
 
   int64_t level(int64_t code) const {
-    constexpr int64_t ofFourBits[16] = {-20, -15, -12, -9, -7, -5, -3, -1,
-                                        1,   3,   5,   7,  9,  12, 15, 20};
     constexpr int64_t ofFiveBits[16] = {1,  3,  5,  7,  9,  11, 13, 15,
                                         18, 21, 24, 27, 31, 35, 41, 50};
     constexpr int64_t lastOfSixBits[16] = {34, 37, 40, 43, 46, 49, 52, 56,
                                            60, 64, 69, 74, 80, 87, 96, 111};
-    if (bits == 4 && !segment.group)
-      return ofFourBits[code];
     if (bits == 5 && hasSign())
       return (code & 16 ? -1 : 1) * ofFiveBits[code & 15];
     if (bits == 6 && hasSign())
@@ -183,22 +179,32 @@ struct Problem {
              (code & 16 ? lastOfSixBits[code & 15] : 2 * (code & 15) + 1);
     return 2 * code - ((1 << bits) - 1);
   }
-  int64_t planeWeight(int64_t plane) const {
-    return bits == 3 && !segment.group ? 2 + plane : 1 << plane;
+  /// What a bit counts in the row that is `below` rows further down.
+  int64_t planeWeight(int64_t plane, int64_t below) const {
+    constexpr int64_t ofTwoBits[2][3] = {{36, 0, 20}, {24, -18, -26}};
+    constexpr int64_t ofThreeBits[3][3] = {{17, 10}, {37, -12}, {28, 21}};
+    constexpr int64_t ofFourBits[4][3] = {
+        {12, -10}, {19, 5}, {23, 11}, {27, -15}};
+    if (segment.group || bits == 1)
+      return below == 0 ? 1 << plane : 0;
+    return bits == 2   ? ofTwoBits[plane][below]
+           : bits == 3 ? ofThreeBits[plane][below]
+                       : ofFourBits[plane][below];
   }
 
   int64_t blockSum(int64_t t, int64_t row, int64_t begin, int64_t end) {
     const uint8_t *token = encoded.data() + t * stride + offsets.values;
     int64_t sum = 0;
-    for (int64_t j = begin; bits > 3 && j < end; ++j)
+    for (int64_t j = begin; bits > 4 && j < end; ++j)
       sum += level(code(row, j)) * int8_t(token[j]);
-    for (int64_t j = begin; bits <= 3 && j < end; j += 4)
-      for (int64_t p = 0; p < bits; ++p) {
-        int64_t entry = 0;
-        for (int64_t column = 0; column < 4; ++column)
-          entry |= (code(row, j + column) >> p & 1) << column;
-        sum += int8_t(token[4 * j + entry]) * planeWeight(p);
-      }
+    for (int64_t j = begin; bits <= 4 && j < end; j += 4)
+      for (int64_t p = 0; p < bits; ++p)
+        for (int64_t above = 0; above <= std::min<int64_t>(row, 2); ++above) {
+          int64_t entry = 0;
+          for (int64_t column = 0; column < 4; ++column)
+            entry |= (code(row - above, j + column) >> p & 1) << column;
+          sum += int8_t(token[4 * j + entry]) * planeWeight(p, above);
+        }
     return sum;
   }
 

@@ -56,7 +56,7 @@ double relativeError(const QuantizedMatrix &matrix, size_t panel) {
 } // namespace
 
 TEST(LayoutReference, CodesRoundToEvenAndKeepTheirSum) {
-  QuantizedMatrix matrix = plainMatrix({8, {{1, {{4, 8}}}}});
+  QuantizedMatrix matrix = plainMatrix({8, {{1, {{5, 8}}}}});
   float x[8] = {127.0f, -127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 3.25f};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   ASSERT_EQ(activation.size(), 1u);
@@ -70,70 +70,105 @@ TEST(LayoutReference, CodesRoundToEvenAndKeepTheirSum) {
 TEST(LayoutReference, TableHoldsSignedSumsOfFourColumns) {
   QuantizedMatrix matrix = plainMatrix({8, {{1, {{2, 8}}}}});
   matrix.panels[0].segmentScales[0] = 0.5f;
-  float x[8] = {86.0f, 20.0f, -6.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f};
+  float x[8] = {100.0f, 20.0f, -6.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   const EncodedBlock &block = activation[0].blocks[0];
   ASSERT_EQ(block.tables.size(), 2u);
-  EXPECT_EQ(block.scale, 0.5f); // 113 / 113 * a
-  EXPECT_EQ(block.tables[0][0], -101);
-  EXPECT_EQ(block.tables[0][1], 71);   // +86 -20 +6 -1
-  EXPECT_EQ(block.tables[0][11], 113); // +86 +20 +6 +1
+  EXPECT_EQ(block.scale, 0.5f); // 127 / 127 * a
+  EXPECT_EQ(block.tables[0][0], -115);
+  EXPECT_EQ(block.tables[0][1], 85);   // +100 -20 +6 -1
+  EXPECT_EQ(block.tables[0][11], 127); // +100 +20 +6 +1
   EXPECT_EQ(block.tables[1][0], -10);
   EXPECT_EQ(block.tables[1][6], 0); // -1 +2 +3 -4
   EXPECT_EQ(block.tables[1][15], 10);
 }
 
 TEST(LayoutReference, BlockSumsOfBothFamiliesByHand) {
-  QuantizedMatrix matrix = plainMatrix({16, {{1, {{4, 8}, {2, 8}}}}});
-  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 110, 1, 1, 1, 10, 20, 30, 40};
-  matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
+  QuantizedMatrix matrix = plainMatrix({16, {{1, {{5, 8}, {1, 8}}}}});
+  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
+  matrix.panels[0].codes = {15, 31, 31, 31, 0, 31, 31, 31,
+                            1,  0,  0,  1,  0, 0,  1,  0};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
   ASSERT_EQ(sums.size(), 2u);
-  EXPECT_EQ(sums[0], 20 * 127 - 20 * (1 + 2 + 3) + 1 * 4 - 20 * (5 + 6 + 7));
-  // Levels 3 -3 -1 1 | -1 -1 1 -3.
-  EXPECT_EQ(sums[1], 3 * 110 - 3 - 1 + 1 - 10 - 20 + 30 - 120);
+  EXPECT_EQ(sums[0], 50 * 127 - 50 * (1 + 2 + 3) + 1 * 4 - 50 * (5 + 6 + 7));
+  EXPECT_EQ(sums[1], 124 - 1 - 1 + 1 - 10 - 20 + 30 - 40);
 }
 
-TEST(LayoutReference, ThreePlanesCountTwoThreeAndFour) {
-  QuantizedMatrix matrix = plainMatrix({8, {{1, {{3, 8}}}}});
-  float x[8] = {110, 1, 1, 1, 10, 20, 30, 40};
-  matrix.panels[0].codes = {7, 0, 1, 2, 3, 4, 5, 6};
-  EncodedActivation activation = encodeActivation(matrix, 0, x);
-  // Levels 9 -9 -5 -3 | 1 -1 3 5.
-  EXPECT_EQ(blockSums(matrix, 0, activation, 0),
-            (std::vector<int32_t>{9 * 110 - 9 - 5 - 3 + 10 - 20 + 90 + 200}));
-  std::vector<float> row(8);
-  dequantizeRow(matrix, 0, 0, row.data());
-  EXPECT_EQ(row, (std::vector<float>{9, -9, -5, -3, 1, -1, 3, 5}));
+TEST(LayoutReference, SignsAreFilteredOverTheRowsOfATile) {
+  QuantizedMatrix matrix = plainMatrix({8, {{34, {{3, 8}}}}});
+  std::vector<uint16_t> &codes = matrix.panels[0].codes;
+  codes.assign(34 * 8, 0);
+  codes[0] = codes[31 * 8] = 7;
+  codes[1] = codes[1 * 8] = 1;
+  // Planes count 17, 37, 28 in their row and 10, -12, 21 in the next one, if
+  // that is in the same tile.
+  const struct {
+    int64_t row;
+    float first, second;
+  } expected[] = {{0, 82, 17 - 37 - 28},
+                  {1, 17 - 37 - 28 + 19, -82 + 10 + 12 - 21},
+                  {2, -82 + 10 + 12 - 21, -82 - 19},
+                  {31, 82 - 19, -82 - 19},
+                  {32, -82, -82},
+                  {33, -82 - 19, -82 - 19}};
+  for (auto [i, first, second] : expected) {
+    std::vector<float> row(8);
+    dequantizeRow(matrix, 0, i, row.data());
+    EXPECT_EQ(row[0], first) << "row " << i;
+    EXPECT_EQ(row[1], second) << "row " << i;
+    // A product sees the same levels.
+    for (int64_t j : {0, 1}) {
+      float x[8] = {};
+      x[j] = 127;
+      EncodedActivation activation = encodeActivation(matrix, 0, x);
+      EXPECT_EQ(blockSums(matrix, 0, activation, i)[0], 127 * int32_t(row[j]))
+          << "row " << i;
+    }
+  }
+}
+
+TEST(LayoutReference, TwoBitsSeeTwoRowsAbove) {
+  QuantizedMatrix matrix = plainMatrix({8, {{4, {{2, 8}}}}});
+  matrix.panels[0].codes.assign(4 * 8, 0);
+  matrix.panels[0].codes[0] = 2;
+  std::vector<float> levels;
+  for (int64_t i = 0; i < 4; ++i) {
+    std::vector<float> row(8);
+    dequantizeRow(matrix, 0, i, row.data());
+    levels.push_back(row[0]);
+  }
+  EXPECT_EQ(levels, (std::vector<float>{-36 + 24, -36 - 24 - 18,
+                                        -36 - 24 + 18 - 20 - 26,
+                                        -36 - 24 + 18 - 20 + 26}));
 }
 
 TEST(LayoutReference, LevelsAreOppositeAndDiffer) {
-  for (int64_t bits = 1; bits <= 8; ++bits) {
+  for (int64_t bits : {1, 5, 6, 7, 8}) {
     std::set<int32_t> levels;
     for (int32_t code = 0; code < 1 << bits; ++code)
-      levels.insert(levelOf(bits, code));
+      levels.insert(levelPart(bits, code, 0, false));
     for (int32_t level : levels)
-      EXPECT_TRUE(levels.contains(-level)) << bits << " bits, " << level;
+      EXPECT_TRUE(levels.count(-level)) << bits << " bits, " << level;
     EXPECT_EQ(levels.size(), size_t(1) << bits);
     EXPECT_EQ(*levels.rbegin(), topLevel(bits));
   }
 }
 
 TEST(LayoutReference, BlockSumsWithGroupsByHand) {
-  QuantizedMatrix matrix = plainMatrix({16, {{1, {{4, 8, 128}, {2, 8, 128}}}}});
-  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 110, 1, 1, 1, 10, 20, 30, 40};
+  QuantizedMatrix matrix = plainMatrix({16, {{1, {{5, 8, 128}, {2, 8, 128}}}}});
+  float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
   matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
   matrix.panels[0].zeros = {5, 1};
   matrix.panels[0].groupScales = {floatToHalf(0.5f), floatToHalf(2.0f)};
   EncodedActivation activation = encodeActivation(matrix, 0, x);
   EXPECT_EQ(activation[0].blocks[0].sum, 127 + 1 + 2 + 3 + 4 + 5 + 6 + 7);
-  EXPECT_EQ(activation[1].blocks[0].sum, 113 + 100);
+  EXPECT_EQ(activation[1].blocks[0].sum, 127 + 100);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
   ASSERT_EQ(sums.size(), 2u);
   // Levels 2 (q - 5): 20, six times -10, and 6; then 2 (q - 1).
   EXPECT_EQ(sums[0], 20 * 127 - 10 * (1 + 2 + 3) + 6 * 4 - 10 * (5 + 6 + 7));
-  EXPECT_EQ(sums[1], 4 * 110 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
+  EXPECT_EQ(sums[1], 4 * 124 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
   float y = 0;
   linear(matrix, 0, x, &y);
   EXPECT_EQ(y, float(sums[0]) * 0.5f + float(sums[1]) * 2.0f);

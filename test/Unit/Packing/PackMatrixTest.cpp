@@ -16,7 +16,7 @@ int bitOfStep(const uint8_t *step, int bits, int r, int k, int bit) {
   auto at = [&](int vector, int byte, int position) {
     return step[32 * vector + byte] >> position & 1;
   };
-  if (bits <= 3) // one vector per plane, a byte per row, a bit per column
+  if (bits <= 4) // one vector per plane, a byte per row, a bit per column
     return at(bit, r, k);
   int c = k >= 4, g = r / 8, byte = 4 * (r % 8) + k % 4;
   if (bits == 8)
@@ -68,10 +68,10 @@ TEST(PackMatrix, GoldenBytesOfEachWidth) {
   EXPECT_EQ(setBytes(packedStep(1, 5, 3, 1)), (Bytes{{5, 0x08}}));
   EXPECT_EQ(setBytes(packedStep(2, 31, 7, 2)), (Bytes{{63, 0x80}}));
   EXPECT_EQ(setBytes(packedStep(3, 0, 4, 5)), (Bytes{{0, 0x10}, {64, 0x10}}));
+  EXPECT_EQ(setBytes(packedStep(4, 19, 5, 0xb)),
+            (Bytes{{19, 0x20}, {32 + 19, 0x20}, {96 + 19, 0x20}}));
   // Row 19: group 2, the high nibble of L[1][0], the third vector; byte
-  // 4 * 3 + 1.
-  EXPECT_EQ(setBytes(packedStep(4, 19, 5, 0xb)), (Bytes{{77, 0xb0}}));
-  // Bit 4 of 0x1b: bit 4 * 1 + 2 of the fifth vector.
+  // 4 * 3 + 1. Bit 4 of 0x1b: bit 4 * 1 + 2 of the fifth vector.
   EXPECT_EQ(setBytes(packedStep(5, 19, 5, 0x1b)),
             (Bytes{{77, 0xb0}, {128 + 13, 0x40}}));
   // Row 31: group 3, high nibble of L[0][1]; bits 4-5 = 2 in field 3 of P[0].
@@ -258,19 +258,19 @@ TEST(PackMatrix, UnpackRefusesAnOrderThatIsNoPermutation) {
 }
 
 TEST(QuantizedMatrix, DequantizesByTheFormula) {
-  QuantizedMatrix matrix = randomMatrix({16, {{1, {{2, 8}, {16, 8}}}}});
+  QuantizedMatrix matrix = randomMatrix({16, {{1, {{7, 8}, {16, 8}}}}});
   matrix.order = {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7};
   matrix.columnScales.assign(16, floatToHalf(0.5f));
   matrix.panels[0].rowScales = {floatToHalf(4.0f)};
   matrix.panels[0].segmentScales = {0.125f, 2.0f};
-  matrix.panels[0].codes = {0,      1,      2, 3, 0, 0, 0, 0,
-                            0x3c00, 0xc000, 0, 0, 0, 0, 0, 0};
+  matrix.panels[0].codes = {0,      1,      64, 127, 0, 0, 0, 0,
+                            0x3c00, 0xc000, 0,  0,   0, 0, 0, 0};
   float out[16];
   dequantizeRow(matrix, 0, 0, out);
-  EXPECT_EQ(out[8], -0.75f); // 4 * 0.5 * 0.125 * (2 * 0 - 3)
-  EXPECT_EQ(out[9], -0.25f);
+  EXPECT_EQ(out[8], -31.75f); // 4 * 0.5 * 0.125 * (2 * 0 - 127)
+  EXPECT_EQ(out[9], -31.25f);
   EXPECT_EQ(out[10], 0.25f);
-  EXPECT_EQ(out[11], 0.75f);
+  EXPECT_EQ(out[11], 31.75f);
   EXPECT_EQ(out[0], 4.0f); // 4 * 0.5 * 2 * 1
   EXPECT_EQ(out[1], -8.0f);
 }

@@ -3,6 +3,7 @@
 #ifndef PICOLLM_TEST_UNIT_PACKING_RANDOMMATRIX_H
 #define PICOLLM_TEST_UNIT_PACKING_RANDOMMATRIX_H
 
+#include "picollm/Layout/Levels.h"
 #include "picollm/Quantization/QuantizedMatrix.h"
 #include "picollm/Support/Half.h"
 #include <algorithm>
@@ -26,8 +27,12 @@ inline QuantizedMatrix randomMatrix(const MatrixLayout &layout,
     matrix.columnScales.push_back(floatToHalf(scale(random)));
   for (const Panel &panel : layout.panels) {
     QuantizedPanel &values = matrix.panels.emplace_back();
-    for (size_t s = 0; s < panel.segments.size(); ++s)
-      values.segmentScales.push_back(scale(random));
+    for (const Segment &segment : panel.segments) {
+      // Weights of all widths are about as large.
+      const bool hasLevels = segment.bits >= 1 && segment.bits <= 8;
+      const float top = hasLevels ? float(topLevel(segment.bits)) : 1.0f;
+      values.segmentScales.push_back(scale(random) * 3 / top);
+    }
     for (int64_t i = 0; i < panel.rows; ++i) {
       values.rowScales.push_back(floatToHalf(scale(random)));
       for (const Segment &segment : panel.segments)

@@ -18,13 +18,13 @@ static const char *body = R"(
   func.func @forward(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x32xf32> {
     %0 = picollm_layout.embedding @embd(%tokens) : (tensor<?xi32>) -> tensor<?x16xf32>
     %1 = picollm.rms_norm %0, @norm epsilon 1.0e-05 : tensor<?x16xf32>
-    %2 = picollm_layout.encode %1 for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]>
-    %3:3 = picollm_layout.linear %2, @qkv : <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    %2 = picollm_layout.encode %1 for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]>
+    %3:3 = picollm_layout.linear %2, @qkv : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     %4 = picollm.rotary %3#0, %positions heads 2 rotation #rotation : tensor<?x16xf32>, tensor<?xi32>
     %5 = picollm.rotary %3#1, %positions heads 1 rotation #rotation : tensor<?x8xf32>, tensor<?xi32>
     %6 = picollm.attention %4, %5, %3#2, %positions layer 0 heads 2 kv_heads 1 scale 3.5e-01 : (tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-    %7 = picollm_layout.encode %6 for @o : tensor<?x16xf32> -> <[codes_i8 x 16]>
-    %8 = picollm_layout.linear %7, @o : <[codes_i8 x 16]> -> tensor<?x16xf32>
+    %7 = picollm_layout.encode %6 for @o : tensor<?x16xf32> -> <[table4_i8 x 16]>
+    %8 = picollm_layout.linear %7, @o : <[table4_i8 x 16]> -> tensor<?x16xf32>
     %9 = picollm.add %0, %8 : tensor<?x16xf32>
     %10 = picollm.rms_norm %9, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %11 = picollm_layout.encode %10 for @gate_up : tensor<?x16xf32> -> <[table4_i8 x 16], [table4_i8 x 16]>
@@ -35,8 +35,8 @@ static const char *body = R"(
     %16 = picollm.add %9, %15 : tensor<?x16xf32>
     %17 = picollm.rms_norm %16, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 })";
@@ -47,21 +47,21 @@ static const char *sandwichBody = R"(
   func.func @forward(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x32xf32> {
     %0 = picollm_layout.embedding @embd(%tokens) scale 4.5 : (tensor<?xi32>) -> tensor<?x16xf32>
     %1 = picollm.rms_norm %0, @norm epsilon 1.0e-05 : tensor<?x16xf32>
-    %2 = picollm_layout.encode %1 for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]>
-    %3:3 = picollm_layout.linear %2, @qkv : <[codes_i8 x 8, codes_i8 x 8], [codes_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+    %2 = picollm_layout.encode %1 for @qkv : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]>
+    %3:3 = picollm_layout.linear %2, @qkv : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16], [table4_i8 x 16]> -> tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
     %qn = picollm.rms_norm %3#0, @head_norm epsilon 1.0e-06 heads 2 : tensor<?x16xf32>
     %kn = picollm.rms_norm %3#1, @head_norm epsilon 1.0e-06 heads 1 : tensor<?x8xf32>
     %4 = picollm.rotary %qn, %positions heads 2 rotation #rotation : tensor<?x16xf32>, tensor<?xi32>
     %5 = picollm.rotary %kn, %positions heads 1 rotation #rotation : tensor<?x8xf32>, tensor<?xi32>
     %6 = picollm.attention %4, %5, %3#2, %positions layer 0 heads 2 kv_heads 1 scale 3.5e-01 window 3 : (tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x16xf32>
-    %7 = picollm_layout.encode %6 for @o : tensor<?x16xf32> -> <[codes_i8 x 16]>
-    %8 = picollm_layout.linear %7, @o : <[codes_i8 x 16]> -> tensor<?x16xf32>
+    %7 = picollm_layout.encode %6 for @o : tensor<?x16xf32> -> <[table4_i8 x 16]>
+    %8 = picollm_layout.linear %7, @o : <[table4_i8 x 16]> -> tensor<?x16xf32>
     %n8 = picollm.rms_norm %8, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %9 = picollm.add %0, %n8 : tensor<?x16xf32>
     %17 = picollm.rms_norm %9, @norm epsilon 1.0e-05 : tensor<?x16xf32>
     %18 = picollm.wanted %17 : tensor<?x16xf32>
-    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]>
-    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [codes_i8 x 16]> -> tensor<?x32xf32>
+    %19 = picollm_layout.encode %18 for @embd : tensor<?x16xf32> -> <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]>
+    %20 = picollm_layout.linear %19, @embd : <[codes_i8 x 8, table4_i8 x 8], [table4_i8 x 16]> -> tensor<?x32xf32>
     return %20 : tensor<?x32xf32>
   }
 })";
