@@ -196,7 +196,7 @@ float picollm::estimatedRoundingError(const float *x, const float *w, int64_t n,
   // Best scales and errors of a unit Gaussian: even levels over filtered codes.
   constexpr std::array<float, 5> evenSteps = {0, 0, 0.4979f, 0.2930f, 0.1676f};
   constexpr std::array<float, 5> gains = {
-      0, 0, 0.0934f / 0.1188f, 0.0261f / 0.0374f, 0.00665f / 0.01154f};
+      0, 0, 0.0930f / 0.1188f, 0.0261f / 0.0374f, 0.00666f / 0.01154f};
   const float scale = s * evenSteps[bits] / gaussianStep(bits);
   return gains[bits] * evenRoundingError(x, w, n, scale, bits);
 }

@@ -12,8 +12,8 @@ namespace picollm {
 /// 1..8; where these are even, after Max 1960, table II. The segment scale a_s
 /// of the layout, so that c_j stays near the size of the column.
 inline float gaussianStep(int64_t bits) {
-  constexpr std::array<float, 9> steps = {0,       0.7979f, 0.0192f,
-                                          0.0224f, 0.0275f, 0.0660f,
+  constexpr std::array<float, 9> steps = {0,       0.7979f, 0.0788f,
+                                          0.0463f, 0.0533f, 0.0660f,
                                           0.0335f, 0.0284f, 0.0154f};
   return steps[bits];
 }

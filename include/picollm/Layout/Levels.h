@@ -18,9 +18,9 @@ namespace picollm {
 ///   5, 6      a table of magnitudes, and a bit for the sign
 /// Mean square errors of a unit Gaussian, each at its best scale; of even
 /// levels; of any levels, one for each code; and the limit of all codes, 4^-b:
-///   2   0.0934    0.1188    0.1175    0.0625
+///   2   0.0930    0.1188    0.1175    0.0625
 ///   3   0.0261    0.0374    0.0345    0.0156
-///   4   0.00665   0.01154   0.00950   0.00391
+///   4   0.00666   0.01154   0.00950   0.00391
 ///   5   0.00257   0.00350   0.00250   0.00098
 ///   6   0.00066   0.00104   0.00064   0.00024
 inline constexpr std::array<int32_t, 16> positiveLevels5 = {
@@ -29,11 +29,12 @@ inline constexpr std::array<int32_t, 16> positiveLevels5 = {
 inline constexpr std::array<int32_t, 32> positiveLevels6 = {
     1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
     34, 37, 40, 43, 46, 49, 52, 56, 60, 64, 69, 74, 80, 87, 96, 111};
-/// [plane][rows above]; magnitudes sum to at most 127.
-inline constexpr int32_t rowFilter2[2][3] = {{36, 0, 20}, {24, -18, -26}};
-inline constexpr int32_t rowFilter3[3][2] = {{17, 10}, {37, -12}, {28, 21}};
+/// [plane][rows above]; magnitudes sum to at most 63, so that two products of a
+/// level and a code of an activation fit int16 whatever their signs.
+inline constexpr int32_t rowFilter2[2][3] = {{9, 1, 5}, {6, -4, -6}};
+inline constexpr int32_t rowFilter3[3][2] = {{17, 9}, {13, -10}, {8, -5}};
 inline constexpr int32_t rowFilter4[4][2] = {
-    {12, -10}, {19, 5}, {23, 11}, {27, -15}};
+    {6, -5}, {10, 3}, {12, 6}, {14, -7}};
 
 /// The greatest number of rows above that a level depends on.
 inline constexpr int64_t maxFilterDepth = 2;

@@ -181,10 +181,9 @@ struct Problem {
   }
   /// What a bit counts in the row that is `below` rows further down.
   int64_t planeWeight(int64_t plane, int64_t below) const {
-    constexpr int64_t ofTwoBits[2][3] = {{36, 0, 20}, {24, -18, -26}};
-    constexpr int64_t ofThreeBits[3][3] = {{17, 10}, {37, -12}, {28, 21}};
-    constexpr int64_t ofFourBits[4][3] = {
-        {12, -10}, {19, 5}, {23, 11}, {27, -15}};
+    constexpr int64_t ofTwoBits[2][3] = {{9, 1, 5}, {6, -4, -6}};
+    constexpr int64_t ofThreeBits[3][3] = {{17, 9}, {13, -10}, {8, -5}};
+    constexpr int64_t ofFourBits[4][3] = {{6, -5}, {10, 3}, {12, 6}, {14, -7}};
     if (segment.group || bits == 1)
       return below == 0 ? 1 << plane : 0;
     return bits == 2   ? ofTwoBits[plane][below]

@@ -101,17 +101,17 @@ TEST(LayoutReference, SignsAreFilteredOverTheRowsOfATile) {
   codes.assign(34 * 8, 0);
   codes[0] = codes[31 * 8] = 7;
   codes[1] = codes[1 * 8] = 1;
-  // Planes count 17, 37, 28 in their row and 10, -12, 21 in the next one, if
+  // Planes count 17, 13, 8 in their row and 9, -10, -5 in the next one, if
   // that is in the same tile.
   const struct {
     int64_t row;
     float first, second;
-  } expected[] = {{0, 82, 17 - 37 - 28},
-                  {1, 17 - 37 - 28 + 19, -82 + 10 + 12 - 21},
-                  {2, -82 + 10 + 12 - 21, -82 - 19},
-                  {31, 82 - 19, -82 - 19},
-                  {32, -82, -82},
-                  {33, -82 - 19, -82 - 19}};
+  } expected[] = {{0, 38, 17 - 13 - 8},
+                  {1, 17 - 13 - 8 - 6, -38 + 9 + 10 + 5},
+                  {2, -38 + 9 + 10 + 5, -38 + 6},
+                  {31, 38 + 6, -38 + 6},
+                  {32, -38, -38},
+                  {33, -38 + 6, -38 + 6}};
   for (auto [i, first, second] : expected) {
     std::vector<float> row(8);
     dequantizeRow(matrix, 0, i, row.data());
@@ -138,9 +138,9 @@ TEST(LayoutReference, TwoBitsSeeTwoRowsAbove) {
     dequantizeRow(matrix, 0, i, row.data());
     levels.push_back(row[0]);
   }
-  EXPECT_EQ(levels, (std::vector<float>{-36 + 24, -36 - 24 - 18,
-                                        -36 - 24 + 18 - 20 - 26,
-                                        -36 - 24 + 18 - 20 + 26}));
+  EXPECT_EQ(levels,
+            (std::vector<float>{-9 + 6, -15 - 1 - 4, -15 - 1 + 4 - 5 - 6,
+                                -15 - 1 + 4 - 5 + 6}));
 }
 
 TEST(LayoutReference, LevelsAreOppositeAndDiffer) {
