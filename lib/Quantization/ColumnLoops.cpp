@@ -1,6 +1,7 @@
 //===- ColumnLoops.cpp - hot loops over one column of weights -------------===//
 
 #include "ColumnLoops.h"
+#include "Clones.h"
 #include "FilteredRounding.h"
 #include "StepSearch.h"
 #include "picollm/Layout/Levels.h"
@@ -8,13 +9,6 @@
 #include <cmath>
 
 using namespace picollm;
-
-// Without FMA: the clones give equal results.
-#if defined(__x86_64__) && defined(__linux__)
-#define PICOLLM_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define PICOLLM_CLONES
-#endif
 
 /// Adds to a value below 2^22 so that its fraction is rounded away.
 static constexpr float roundingOffset = 12582912.0f;

@@ -8,19 +8,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "FilteredRounding.h"
+#include "Clones.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Layout/Levels.h"
 #include <algorithm>
 #include <array>
 
 using namespace picollm;
-
-// Without FMA: the clones give equal results.
-#if defined(__x86_64__) && defined(__linux__)
-#define PICOLLM_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define PICOLLM_CLONES
-#endif
 
 namespace {
 
@@ -81,6 +75,7 @@ runTrellis(const Trellis<bits> &trellis, const float *x, const float *w,
     const auto &levels = trellis.levels[std::min(i, T::depth)];
     const float at = x[i] * inverse, weight = w[i];
     least.fill(2 * unreachable);
+    choices.fill(0); // of costs that are not finite too
     for (int32_t oldest = 0; oldest < T::codeCount; ++oldest)
       for (int32_t state = 0; state < T::stateCount; ++state) {
         const float error = at - levels[oldest][state];

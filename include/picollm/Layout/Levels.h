@@ -13,7 +13,7 @@ namespace picollm {
 /// elsewhere:
 ///   1, 7, 8   even: the odd integers up to 2^b - 1
 ///   2, 3, 4   signs filtered over the rows of a tile: the sum over planes p
-///             and k = 0, 1, .. of tap[p][k] s_p of the row k above, as far as
+///             and k = 0, 1, .. of w[p][k] s_p of the row k above, as far as
 ///             the tile has one
 ///   5, 6      a table of magnitudes, and a bit for the sign
 /// Mean square errors of a unit Gaussian, each at its best scale; of even
@@ -35,9 +35,6 @@ inline constexpr int32_t rowFilter2[2][3] = {{9, 1, 5}, {6, -4, -6}};
 inline constexpr int32_t rowFilter3[3][2] = {{17, 9}, {13, -10}, {8, -5}};
 inline constexpr int32_t rowFilter4[4][2] = {
     {6, -5}, {10, 3}, {12, 6}, {14, -7}};
-
-/// The greatest number of rows above that a level depends on.
-inline constexpr int64_t maxFilterDepth = 2;
 
 /// How many rows above in its tile a level depends on besides its own row.
 constexpr int64_t filterDepth(int64_t bits, bool hasGroups) {

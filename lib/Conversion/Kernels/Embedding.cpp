@@ -77,7 +77,7 @@ static Value emitEntry(KernelBuilder &k, llvm::ArrayRef<int32_t> entries,
 
 /// The level of a code that no other row changes, i32.
 static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
-  if (!hasSignBit(bits, false) && bits > 4)
+  if (!hasSignBit(bits, false))
     return k.sub(k.shiftLeft(code, 1), k.constant(k.i32, topLevel(bits)));
   Value zero = k.constant(k.i32, 0);
   auto hasBit = [&](int64_t bit) {
@@ -85,11 +85,6 @@ static Value emitLevel(KernelBuilder &k, int64_t bits, Value code) {
                      zero);
   };
   llvm::SmallVector<int32_t> entries;
-  if (!hasSignBit(bits, false)) {
-    for (int32_t i = 0; i < 1 << bits; ++i)
-      entries.push_back(levelPart(bits, i, 0, false));
-    return emitEntry(k, entries, code);
-  }
   // The last 16 magnitudes; those before them are even.
   const int32_t first = (1 << (bits - 1)) - 16;
   for (int32_t i = 0; i < 16; ++i)

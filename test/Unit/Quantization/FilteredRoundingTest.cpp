@@ -124,3 +124,15 @@ TEST(FilteredRounding, GaussiansLoseLessThanWithAnyLevels) {
   EXPECT_LT(round(column, 3, 0.0463f).error, 0.0272 * rows);
   EXPECT_LT(round(column, 4, 0.0533f).error, 0.0070 * rows);
 }
+
+TEST(FilteredRounding, EnormousValuesHaveCodes) {
+  Column column(32, 5);
+  column.x[3] = 3e38f;
+  column.x[7] = -3e38f;
+  column.w[7] = 0;
+  for (int64_t bits : {2, 3, 4}) {
+    const Rounded rounded = round(column, bits, 1e-12f);
+    for (uint16_t code : rounded.codes)
+      EXPECT_LT(code, 1 << bits);
+  }
+}
