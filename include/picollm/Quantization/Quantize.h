@@ -43,8 +43,9 @@ quantizeGroups(const WeightStack &stack, const InputStatistics &statistics,
                const MatrixLayout &layout, const QuantizationOptions &options);
 
 /// What the error of each row costs under feedback over rows (see
-/// StackPanel::outputMoment), to be used as StackPanel::rowWeights: the inverse
-/// of the conditional variances of the outputs' moment.
+/// StackPanel::outputMoment), to be used as StackPanel::rowWeights: the
+/// diagonal of the moment times the share of it that later rows cannot make
+/// good.
 llvm::Expected<std::vector<float>>
 rowWeightsUnderFeedback(llvm::StringRef name,
                         const std::vector<float> &outputMoment, int64_t rows,
