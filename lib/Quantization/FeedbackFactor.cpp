@@ -76,11 +76,12 @@ picollm::factorMoment(const WeightStack &stack,
   std::vector<float> permuted =
       permuteMoment(statistics.moment, factor.order, diagonal);
   factor.lossWeights.resize(n);
+  factor.damping = damping * mean;
   if (diagonal) {
     for (size_t k = 0; k < n; ++k) {
-      permuted[k] += static_cast<float>(0.1 * damping * mean);
+      permuted[k] += static_cast<float>(0.1 * factor.damping);
       factor.lossWeights[k] =
-          static_cast<float>(meanSquare(factor.order[k]) + damping * mean);
+          static_cast<float>(meanSquare(factor.order[k]) + factor.damping);
     }
     if (!onlyLossWeights)
       factor.moment = std::move(permuted);
@@ -93,12 +94,12 @@ picollm::factorMoment(const WeightStack &stack,
   bool isFactored = false;
   for (int attempt = 0; attempt < 6 && !isFactored; ++attempt) {
     if (attempt > 0)
-      damping *= 10;
+      factor.damping *= 10;
     for (size_t i = 0; i < n; ++i)
       for (size_t j = 0; j <= i; ++j)
         lower[i * n + j] = permuted[(n - 1 - i) * n + (n - 1 - j)];
     for (size_t i = 0; i < n; ++i)
-      lower[i * n + i] += damping * mean;
+      lower[i * n + i] += factor.damping;
     isFactored = factorCholesky(lower, n);
   }
   if (!isFactored)
@@ -125,7 +126,7 @@ picollm::factorMoment(const WeightStack &stack,
                         static_cast<float>(columns[(row - first) * count + c]);
               });
   for (size_t k = 0; k < n; ++k)
-    permuted[k * n + k] += static_cast<float>(0.1 * damping * mean);
+    permuted[k * n + k] += static_cast<float>(0.1 * factor.damping);
   factor.moment = std::move(permuted);
   return factor;
 }

@@ -26,6 +26,7 @@ struct FeedbackFactor {
   /// H in the order of feedback, [columns][columns] or its diagonal, with a
   /// tenth of the damping; only beside `upper`.
   std::vector<float> moment;
+  double damping = 0; ///< what was added to the diagonal of H
 
   bool isDiagonal() const { return moment.size() == order.size(); }
 };

@@ -418,17 +418,14 @@ llvm::Expected<std::vector<float>> picollm::rowWeightsUnderFeedback(
       factorOutputs(name, outputMoment, rows, options.outputDamping, true);
   if (!factor)
     return factor.takeError();
-  double mean = 0;
-  for (int64_t i = 0; i < rows; ++i)
-    mean += outputMoment[i * rows + i] / double(rows);
   // The share that later rows leave, of what is not damping.
   std::vector<float> weights(rows);
   for (int64_t i = 0; i < rows; ++i) {
     const uint32_t row = factor->order[i];
     const double own = outputMoment[row * rows + row];
     if (own > 0)
-      weights[row] = float(factor->lossWeights[i] * own /
-                           (own + options.outputDamping * mean));
+      weights[row] =
+          float(factor->lossWeights[i] * own / (own + factor->damping));
   }
   return weights;
 }

@@ -99,16 +99,17 @@ constexpr int32_t levelOf(int64_t bits, const uint16_t *code, int64_t stride,
 
 /// The largest level of widths 1 to 8 without groups.
 constexpr int32_t topLevel(int64_t bits) {
-  const int32_t last = (1 << bits) - 1;
+  if (hasSignBit(bits, false))
+    return magnitudeOf(bits, (1 << (bits - 1)) - 1);
+  if (filterDepth(bits, false) == 0)
+    return (1 << bits) - 1;
   int32_t top = 0;
-  for (int64_t p = 0; p < bits && filterDepth(bits, false) > 0; ++p)
+  for (int64_t p = 0; p < bits; ++p)
     for (int64_t above = 0; above <= filterDepth(bits, false); ++above) {
       const int32_t weight = planeWeight(bits, p, above, false);
       top += weight < 0 ? -weight : weight;
     }
-  return top > 0 ? top
-                 : levelPart(bits, hasSignBit(bits, false) ? last >> 1 : last,
-                             0, false);
+  return top;
 }
 
 } // namespace picollm

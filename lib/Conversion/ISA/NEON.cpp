@@ -134,7 +134,6 @@ const InstructionHooks &picollm::dotProductHooks() {
     table.dot = dot;
     table.productsPerWord = 0;
     table.multiply = table.multiplySigned = table.widen = nullptr;
-    table.multiplyWithSign = nullptr;
     table.rowSums = nullptr;
     return table;
   }();

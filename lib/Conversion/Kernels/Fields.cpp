@@ -40,9 +40,6 @@ public:
     table = hooks.makeTable(k, entries);
   }
 
-  /// Levels are multiplied, not codes.
-  bool multipliesLevels() const { return hasSign; }
-
   /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
   /// for 8 bits, -128; the largest level may be larger.
   int64_t safeMultiplications() const {
@@ -71,6 +68,8 @@ private:
     Value values, sign;
   };
   static int32_t evenMagnitude(int32_t number) { return 2 * number + 1; }
+  Value vector(Value weights, int64_t number);
+  Value lowNibbles(Value weights, int64_t c, int64_t g);
   Value unpack(Value weights, int64_t c, int64_t g);
   Weights lookUp(Value weights, int64_t c, int64_t g);
   Value multiply(const Weights &w, Value four);
@@ -96,20 +95,28 @@ Value FieldsPass::shifted(Value a, int64_t left) {
   return k.bitcast(words, k.vec(32, k.i8));
 }
 
-/// U[c][g] of the step at `weights`; see Layout.h for the places of the bits.
+/// Of the step at `weights`; see Layout.h for the places of the bits.
+Value FieldsPass::vector(Value weights, int64_t number) {
+  return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
+}
+
+/// Bits 0-3 of U[c][g].
+Value FieldsPass::lowNibbles(Value weights, int64_t c, int64_t g) {
+  return k.bitAnd(shifted(vector(weights, 2 * c + g % 2), g < 2 ? 0 : -4), 15);
+}
+
+/// U[c][g] of the step at `weights`.
 Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
-  auto vector = [&](int64_t number) {
-    return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
-  };
   if (bits == 8)
-    return k.bitXor(vector(4 * c + g), k.constant(k.vec(32, k.i8), 0x80));
-  Value u = k.bitAnd(shifted(vector(2 * c + g % 2), g < 2 ? 0 : -4), 15);
+    return k.bitXor(vector(weights, 4 * c + g),
+                    k.constant(k.vec(32, k.i8), 0x80));
+  Value u = lowNibbles(weights, c, g);
   if (bits >= 6)
-    u = k.bitOr(u, k.bitAnd(shifted(vector(4 + c), 4 - 2 * g), 0x30));
+    u = k.bitOr(u, k.bitAnd(shifted(vector(weights, 4 + c), 4 - 2 * g), 0x30));
   if (bits % 2)
-    u = k.bitOr(
-        u, k.bitAnd(shifted(vector(bits >= 6 ? 6 : 4), bits - 1 - (4 * c + g)),
-                    int64_t(1) << (bits - 1)));
+    u = k.bitOr(u, k.bitAnd(shifted(vector(weights, bits >= 6 ? 6 : 4),
+                                    bits - 1 - (4 * c + g)),
+                            int64_t(1) << (bits - 1)));
   return u;
 }
 
@@ -117,25 +124,23 @@ Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
 FieldsPass::Weights FieldsPass::lookUp(Value weights, int64_t c, int64_t g) {
   if (!hasSign)
     return {unpack(weights, c, g), Value()};
-  auto vector = [&](int64_t number) {
-    return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
-  };
-  Value low = k.bitAnd(shifted(vector(2 * c + g % 2), g < 2 ? 0 : -4), 15);
+  Value low = lowNibbles(weights, c, g);
   Value looked = hooks.lookUp(k, table, low);
   // The sign goes to bit 7 of its byte. Bits beside it do not matter.
   Value magnitude, sign;
   if (bits == 5) {
     magnitude = looked;
-    sign = shifted(vector(4), 7 - (4 * c + g));
+    sign = shifted(vector(weights, 4), 7 - (4 * c + g));
   } else {
-    Value high = k.bitAnd(shifted(vector(4 + c), 4 - 2 * g), 0x10);
+    Value pairs = vector(weights, 4 + c);
+    Value high = k.bitAnd(shifted(pairs, 4 - 2 * g), 0x10);
     Value isUneven = k.compare(mlir::arith::CmpIPredicate::ne, high,
                                k.constant(high.getType(), 0));
     Value number = k.bitOr(low, high);
     Value even = k.add(k.add(number, number), k.constant(number.getType(), 1));
     magnitude = k.add(
         even, k.select(isUneven, looked, k.constant(looked.getType(), 0)));
-    sign = shifted(vector(4 + c), 6 - 2 * g);
+    sign = shifted(pairs, 6 - 2 * g);
   }
   sign = k.bitOr(sign, k.constant(sign.getType(), 1));
   if (hooks.multiplyWithSign)
@@ -232,7 +237,7 @@ static void emitPass(KernelBuilder &k, const DotKernel &kernel,
       Value sum = sums[t * groups.size() + g];
       if (!hooks.dot)
         sum = hooks.rowSums(k, sum);
-      if (pass.multipliesLevels()) {
+      if (hasSignBit(bits, kernel.group > 0)) { // levels, not codes
         addBlock(k, a, t, groups[g], sum, scale);
         continue;
       }

@@ -78,14 +78,10 @@ static Values sumBlock(KernelBuilder &k, const DotKernel &kernel,
   Value length = k.minimum(k.sub(a.columns, begin), k.index(blockColumns));
   Value weights = k.at(a.weights, k.mul(begin, k.index(4 * bits)));
   Value tables = k.at(a.values, k.mul(begin, k.index(4)));
-  llvm::SmallVector<llvm::SmallVector<int64_t>> passes(1);
+  const bool onePlaneEach = tokens > 1 && hasSumPerPlane(kernel);
+  llvm::SmallVector<llvm::SmallVector<int64_t>> passes(onePlaneEach ? bits : 1);
   for (int64_t p = 0; p < bits; ++p)
-    passes.back().push_back(p);
-  if (tokens > 1 && hasSumPerPlane(kernel)) {
-    passes.clear();
-    for (int64_t p = 0; p < bits; ++p)
-      passes.push_back({p});
-  }
+    passes[onePlaneEach ? p : 0].push_back(p);
   const int64_t perToken = sumsPerToken(kernel),
                 inPass = perToken / passes.size();
   Values sums(2 * tokens * perToken);
@@ -136,8 +132,6 @@ sumsOfRows(KernelBuilder &k, const DotKernel &kernel, mlir::ValueRange sums) {
     for (int64_t above = 0; above <= filterDepth(kernel.bits, hasGroups);
          ++above) {
       const int64_t weight = planeWeight(kernel.bits, p, above, hasGroups);
-      if (weight == 0)
-        continue;
       evenTerms.push_back(
           {above ? moveDown(k, beforeEven, even, above) : even, weight});
       oddTerms.push_back({above ? moveDown(k, even, odd, above) : odd, weight});
