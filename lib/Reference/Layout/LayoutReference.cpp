@@ -101,7 +101,7 @@ static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes,
     return sum;
   }
   const int64_t depth = std::min(row, filterDepth(block.bits, hasGroups));
-  for (size_t group = 0; group < block.tables.size(); ++group)
+  for (int64_t group = 0, end = block.tables.size(); group < end; ++group)
     for (int64_t p = 0; p < block.bits; ++p)
       for (int64_t above = 0; above <= depth; ++above) {
         int index = 0;
