@@ -2,6 +2,7 @@
 
 #include "Cholesky.h"
 #include "FeedbackFactor.h"
+#include "picollm/Support/Blas.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <cblas.h>
@@ -17,7 +18,7 @@ static constexpr int64_t tile = 192;
 /// Tile by tile to the right: the diagonal one, those below it, then what they
 /// take from all that follow.
 bool picollm::factorCholesky(std::vector<double> &a, int64_t n) {
-  useOneBlasThread();
+  prepareBlas();
   auto at = [&](int64_t i, int64_t j) { return a.data() + i * n + j; };
   const int stride = int(n);
   for (int64_t k = 0; k < n; k += tile) {
@@ -52,7 +53,7 @@ bool picollm::factorCholesky(std::vector<double> &a, int64_t n) {
 void picollm::invertLower(
     const std::vector<double> &lower, int64_t n,
     llvm::function_ref<void(int64_t, int64_t, const double *)> visit) {
-  useOneBlasThread();
+  prepareBlas();
   parallelFor((n + tile - 1) / tile, [&](int64_t t) {
     const int64_t first = t * tile, count = std::min(tile, n - first);
     std::vector<double> columns((n - first) * count);

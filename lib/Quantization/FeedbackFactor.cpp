@@ -2,18 +2,12 @@
 
 #include "FeedbackFactor.h"
 #include "Cholesky.h"
+#include "picollm/Support/Blas.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
-#include <cblas.h>
-#include <mutex>
 #include <numeric>
 
 using namespace picollm;
-
-void picollm::useOneBlasThread() {
-  static std::once_flag once;
-  std::call_once(once, [] { openblas_set_num_threads(1); });
-}
 
 /// H in the order of feedback, as the caller's matrix or diagonal.
 static std::vector<float> permuteMoment(const std::vector<float> &moment,
@@ -55,6 +49,7 @@ llvm::Expected<FeedbackFactor>
 picollm::factorMoment(const WeightStack &stack,
                       const InputStatistics &statistics, double damping,
                       bool onlyLossWeights, FeedbackBlocks blocks) {
+  prepareBlas(); // also for what uses the factor
   if (llvm::Error error = statistics.check(stack))
     return error;
   size_t n = stack.columns;

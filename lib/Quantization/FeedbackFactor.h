@@ -35,11 +35,7 @@ struct FeedbackFactor {
 /// positive definite in double precision.
 llvm::Expected<FeedbackFactor>
 factorMoment(const WeightStack &stack, const InputStatistics &statistics,
-             double damping, bool onlyLossWeights,
-                                            FeedbackBlocks blocks = {});
-
-/// Keeps the BLAS from starting threads of its own: parallelFor has them.
-void useOneBlasThread();
+             double damping, bool onlyLossWeights, FeedbackBlocks blocks = {});
 
 } // namespace picollm
 
