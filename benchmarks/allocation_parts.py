@@ -6,6 +6,7 @@ information, the same as a share of what the matrix loses at 0 bits, which is
 all of its outputs.
 """
 import itertools
+import typing
 
 # What "losses" of losses.json are for.
 WIDTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 16]
@@ -48,9 +49,15 @@ def solve(items, budget):
     return choice, budget
 
 
+class Block(typing.NamedTuple):
+    """A block of columns of a panel."""
+    place: tuple  # stack, panel, block
+    matrix: tuple  # the same for all blocks of a weight of the model
+    weights: int
+    losses: list  # parallel to WIDTHS
+
+
 def blocks_of(losses, allocation):
-    """(matrix, stack, panel, block, weights, losses) of every block of columns.
-    """
     for s, (stack, planned) in enumerate(
             zip(losses["stacks"], allocation["matrices"])):
         assert stack["name"] == planned["name"]
@@ -59,36 +66,37 @@ def blocks_of(losses, allocation):
             for b, block in enumerate(stack["losses"][p]):
                 columns = min(stack["width_columns"],
                               stack["columns"] - b * stack["width_columns"])
-                yield matrix, s, p, b, rows * columns, block
+                yield Block((s, p, b), matrix, rows * columns, block)
 
 
 def sum_losses(blocks):
-    return [sum(values) for values in zip(*(block[5] for block in blocks))]
+    return [sum(values) for values in zip(*(block.losses for block in blocks))]
 
 
 def choose(blocks, budget, within, across, fisher):
     """The index of a width for each of `blocks`, `budget` bits in all."""
     matrices = {}
     for index, block in enumerate(blocks):
-        matrices.setdefault(block[0], []).append(index)
+        matrices.setdefault(block.matrix, []).append(index)
     if not fisher:
-        for members in matrices.values():
-            whole = sum_losses([blocks[i] for i in members])[0] or 1
-            for i in members:
-                blocks[i] = *blocks[i][:5], [loss / whole for loss in blocks[i][5]]
+        whole = {matrix: sum_losses([blocks[i] for i in members])[0] or 1
+                 for matrix, members in matrices.items()}
+        blocks = [block._replace(losses=[loss / whole[block.matrix]
+                                         for loss in block.losses])
+                  for block in blocks]
     # Items are groups of blocks, budgets are for groups of items.
     if not within:
         problems = [(list(matrices.values()), budget)]
     elif across:
         problems = [([[i] for i in range(len(blocks))], budget)]
     else:
-        weights = sum(block[4] for block in blocks)
+        weights = sum(block.weights for block in blocks)
         problems = [([[i] for i in members],
-                     budget * sum(blocks[i][4] for i in members) / weights)
+                     budget * sum(blocks[i].weights for i in members) / weights)
                     for members in matrices.values()]
     choice, left = [0] * len(blocks), 0
     for items, own in problems:
-        sizes = [sum(blocks[i][4] for i in item) for item in items]
+        sizes = [sum(blocks[i].weights for i in item) for item in items]
         answer, left = solve([([size * width for width in WIDTHS],
                                sum_losses([blocks[i] for i in item]))
                               for size, item in zip(sizes, items)], own + left)
@@ -111,10 +119,8 @@ def allocation_by(part, losses, allocation):
                  for matrix in allocation["matrices"]
                  for panel in matrix["panels"] for segment in panel["segments"])
     blocks = list(blocks_of(losses, allocation))
-    widths = {}
-    for block, width in zip(blocks, choose(list(blocks), budget, *PARTS[part])):
-        _, s, p, b, *_ = block
-        widths[s, p, b] = WIDTHS[width]
+    choice = choose(blocks, budget, *PARTS[part])
+    widths = {block.place: WIDTHS[width] for block, width in zip(blocks, choice)}
     matrices = []
     for s, stack in enumerate(losses["stacks"]):
         panels = range(len(stack["rows"]))
