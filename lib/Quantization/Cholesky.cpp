@@ -1,7 +1,6 @@
 //===- Cholesky.cpp - triangular factors on all threads -------------------===//
 
 #include "Cholesky.h"
-#include "FeedbackFactor.h"
 #include "picollm/Support/Blas.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>

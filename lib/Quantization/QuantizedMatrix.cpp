@@ -4,8 +4,6 @@
 #include "picollm/Layout/Levels.h"
 #include "picollm/Support/Half.h"
 #include "llvm/ADT/Twine.h"
-#include <algorithm>
-#include <array>
 
 using namespace picollm;
 
@@ -106,28 +104,6 @@ llvm::Error picollm::checkQuantizedMatrix(const QuantizedMatrix &matrix) {
   return llvm::Error::success();
 }
 
-/// levelPart without groups: [bits][rows above][code].
-using LevelParts = std::array<std::array<std::array<int16_t, 256>, 3>, 9>;
-
-static constexpr LevelParts makeLevelParts() {
-  LevelParts parts{};
-  for (int64_t bits = 1; bits <= 8; ++bits)
-    for (int64_t above = 0; above <= filterDepth(bits, false); ++above)
-      for (int32_t code = 0; code < 1 << bits; ++code)
-        parts[bits][above][code] = levelPart(bits, code, above, false);
-  return parts;
-}
-
-/// levelOf without groups, for one code after another.
-static int32_t lookUpLevel(int64_t bits, const uint16_t *code, int64_t stride,
-                           int64_t depth) {
-  static constexpr LevelParts parts = makeLevelParts();
-  int32_t level = 0;
-  for (int64_t above = 0; above <= depth; ++above)
-    level += parts[bits][above][code[-above * stride]];
-  return level;
-}
-
 void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
                             int64_t row, float *out) {
   const MatrixLayout &layout = matrix.layout;
@@ -147,14 +123,12 @@ void picollm::dequantizeRow(const QuantizedMatrix &matrix, size_t panel,
           float(2 * (int(codes[j]) - int(values.zeros[g])));
     }
     group += segmentGroups(segment);
-    const int64_t depth =
-        std::min(row % tileRows, filterDepth(segment.bits, false));
     for (; j < end; ++j) {
       float level = segment.bits == 0 ? 0.0f
                     : segment.bits == 16
                         ? halfToFloat(codes[j])
-                        : float(lookUpLevel(segment.bits, codes + j,
-                                            layout.columns, depth));
+                        : float(levelOf(segment.bits, codes + j, layout.columns,
+                                        row % tileRows, false));
       float scale = rowScale * halfToFloat(matrix.columnScales[j]);
       out[matrix.order[j]] = (scale * segmentScale) * level;
     }

@@ -86,14 +86,31 @@ constexpr int32_t levelPart(int64_t bits, int32_t code, int64_t above,
   return 2 * code - ((1 << bits) - 1);
 }
 
+/// levelPart without groups: [bits][rows above][code].
+using LevelParts = std::array<std::array<std::array<int16_t, 256>, 3>, 9>;
+
+constexpr LevelParts makeLevelParts() {
+  LevelParts parts{};
+  for (int64_t bits = 1; bits <= 8; ++bits)
+    for (int64_t above = 0; above <= filterDepth(bits, false); ++above)
+      for (int32_t code = 0; code < 1 << bits; ++code)
+        parts[bits][above][code] =
+            static_cast<int16_t>(levelPart(bits, code, above, false));
+  return parts;
+}
+
+inline constexpr LevelParts levelParts = makeLevelParts();
+
 /// The level of a code of 1 to 8 bits in row `row` of its tile. `code` is in
 /// this row, and code[-stride], .. are those of the rows above.
 constexpr int32_t levelOf(int64_t bits, const uint16_t *code, int64_t stride,
                           int64_t row, bool hasGroups) {
+  if (hasGroups)
+    return levelPart(bits, *code, 0, true);
   int32_t level = 0;
-  for (int64_t above = 0; above <= filterDepth(bits, hasGroups) && above <= row;
+  for (int64_t above = 0; above <= filterDepth(bits, false) && above <= row;
        ++above)
-    level += levelPart(bits, code[-above * stride], above, hasGroups);
+    level += levelParts[bits][above][code[-above * stride]];
   return level;
 }
 
