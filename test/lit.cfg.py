@@ -12,12 +12,18 @@ import os
 import shutil
 
 import lit.formats
+import lit.util
 
 config.name = "picollm"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["Unit", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
+
+# A test that hangs is to end with its name and what it printed. This says nothing
+# about speed: the longest takes a minute.
+if lit.util.killProcessAndChildrenIsSupported()[0]:
+    lit_config.maxIndividualTestTime = 1200
 
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.picollm_build, "bin"), config.llvm_tools, os.environ["PATH"]]

@@ -5,7 +5,9 @@ usage: check_report.py CHROMIUM DIR MATRIX
 """
 import html.parser
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +46,28 @@ class Page(html.parser.HTMLParser):
                 if a.get("id") == identifier][0]
 
 
+def run_browser(profile, address):
+    """The document once its script has run. A browser that does not come to its
+    end, as happens, is started anew; its processes hold its output open."""
+    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
+               "--disable-dev-shm-usage", f"--user-data-dir={profile}",
+               "--virtual-time-budget=5000", "--dump-dom", address]
+    dom = pathlib.Path(profile) / "dom.html"
+    for _ in range(3):
+        with dom.open("w") as output:
+            browser = subprocess.Popen(command, stdout=output,
+                                       stderr=subprocess.DEVNULL,
+                                       start_new_session=True)
+        try:
+            status = browser.wait(timeout=240)
+            assert status == 0, f"the browser ended with {status}"
+            return dom.read_text()
+        except subprocess.TimeoutExpired:
+            os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait()
+    raise AssertionError("the browser did not come to its end")
+
+
 def render(hash="", click=None):
     """The page once its script has run, and a cell was clicked."""
     file = folder / "report.html"
@@ -55,12 +79,7 @@ def render(hash="", click=None):
                                f"document.querySelector({selector}).click()"
                                "</script>")
             file = clicked
-        dom = subprocess.run(
-            [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
-             "--disable-dev-shm-usage",
-             f"--user-data-dir={profile}", "--virtual-time-budget=5000",
-             "--dump-dom", file.resolve().as_uri() + hash],
-            check=True, capture_output=True, text=True).stdout
+        dom = run_browser(profile, file.resolve().as_uri() + hash)
     page = Page(dom)
     body = [a for tag, a, _ in page.elements if tag == "body"][0]
     assert "data-error" not in body, body["data-error"]
