@@ -3,9 +3,9 @@
 #include "picollm/Calibration/Distillation.h"
 #include "Products.h"
 #include "Spill.h"
+#include "picollm/Reference/Softmax.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 using namespace picollm;
@@ -135,17 +135,6 @@ Expected<TokenSequences> Distillation::nextTexts() {
   return texts;
 }
 
-/// In place: log of the softmax.
-static void logSoftmax(float *row, int64_t count) {
-  float top = *std::max_element(row, row + count);
-  double total = 0;
-  for (int64_t i = 0; i < count; ++i)
-    total += std::exp(row[i] - top);
-  const float shift = top + float(std::log(total));
-  for (int64_t i = 0; i < count; ++i)
-    row[i] -= shift;
-}
-
 Error Distillation::differentiate(size_t text, int64_t firstRow,
                                   Matrix &logits) {
   const Matrix &input = inputs[text];
@@ -170,10 +159,14 @@ Error Distillation::differentiate(size_t text, int64_t firstRow,
     }
     logSoftmax(p, logits.columns);
     logSoftmax(q, logits.columns);
+    std::vector<float> logRatios(logits.columns);
+    for (int64_t i = 0; i < logits.columns; ++i)
+      logRatios[i] = p[i] - q[i];
+    exponentials(p, logits.columns);
+    exponentials(q, logits.columns);
     for (int64_t i = 0; i < logits.columns; ++i) {
-      const float probability = std::exp(p[i]);
-      divergences[t] += double(probability) * (p[i] - q[i]);
-      q[i] = (std::exp(q[i]) - probability) * share;
+      divergences[t] += double(p[i]) * logRatios[i];
+      q[i] = (q[i] - p[i]) * share;
     }
   });
   for (double divergence : divergences)

@@ -4,6 +4,7 @@
 #include "FiniteActivations.h"
 #include "Products.h"
 #include "picollm/Calibration/Backpropagation.h"
+#include "picollm/Reference/Softmax.h"
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/RawVector.h"
@@ -11,7 +12,6 @@
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/MapVector.h"
 #include <algorithm>
-#include <cmath>
 
 using namespace picollm;
 using llvm::Error;
@@ -96,20 +96,12 @@ static double uniform(uint64_t seed, uint64_t text, uint64_t row) {
 
 /// In place: softmax. Returns an index drawn from it.
 static int32_t drawFromSoftmax(float *row, int64_t count, double random) {
-  float top = *std::max_element(row, row + count);
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    row[i] = std::exp(row[i] - top);
-    sum += row[i];
-  }
-  double rest = random * sum;
+  softmax(row, count);
+  double rest = random;
   int32_t drawn = -1;
   for (int32_t i = 0; i < count && drawn < 0; ++i)
     if ((rest -= row[i]) < 0)
       drawn = i;
-  const float inverse = float(1 / sum);
-  for (int64_t i = 0; i < count; ++i)
-    row[i] *= inverse;
   return drawn < 0 ? int32_t(count - 1) : drawn;
 }
 

@@ -1,10 +1,10 @@
 //===- ColumnLoops.cpp - hot loops over one column of weights -------------===//
 
 #include "ColumnLoops.h"
-#include "Clones.h"
 #include "FilteredRounding.h"
 #include "StepSearch.h"
 #include "picollm/Layout/Levels.h"
+#include "picollm/Support/Clones.h"
 #include <algorithm>
 #include <cmath>
 

@@ -8,9 +8,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "FilteredRounding.h"
-#include "Clones.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Layout/Levels.h"
+#include "picollm/Support/Clones.h"
 #include <algorithm>
 #include <array>
 

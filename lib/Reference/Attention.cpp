@@ -2,6 +2,7 @@
 
 #include "picollm/Reference/MatrixProduct.h"
 #include "picollm/Reference/Ops.h"
+#include "picollm/Reference/Softmax.h"
 #include "picollm/Support/Parallel.h"
 #include <algorithm>
 #include <cmath>
@@ -53,21 +54,6 @@ void LayerCache::append(const float *key, const float *value, int64_t count,
   appendTo(values, value);
 }
 
-/// In place: softmax of row[begin .. end), zeros before it and up to `width`.
-static void softmax(float *row, int64_t begin, int64_t end, int64_t width) {
-  float top = *std::max_element(row + begin, row + end);
-  double sum = 0;
-  for (int64_t p = begin; p < end; ++p) {
-    row[p] = std::exp(row[p] - top);
-    sum += row[p];
-  }
-  float inverse = 1 / sum;
-  for (int64_t p = begin; p < end; ++p)
-    row[p] *= inverse;
-  std::fill(row, row + begin, 0.0f);
-  std::fill(row + end, row + width, 0.0f);
-}
-
 /// Probabilities of `count` queries of one head, the first at `position`:
 /// count x width, width = position + count.
 static void probabilities(const float *query, int64_t queryStride,
@@ -80,7 +66,10 @@ static void probabilities(const float *query, int64_t queryStride,
   for (int64_t i = 0; i < count; ++i) {
     int64_t end = position + i + 1;
     int64_t begin = shape.window ? std::max<int64_t>(0, end - shape.window) : 0;
-    softmax(scores + i * width, begin, end, width);
+    float *row = scores + i * width;
+    softmax(row + begin, end - begin);
+    std::fill(row, row + begin, 0.0f);
+    std::fill(row + end, row + width, 0.0f);
   }
 }
 

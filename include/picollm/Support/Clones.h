@@ -1,7 +1,7 @@
 //===- Clones.h - hot loops for several processors --------------*- C++ -*-===//
 
-#ifndef PICOLLM_LIB_QUANTIZATION_CLONES_H
-#define PICOLLM_LIB_QUANTIZATION_CLONES_H
+#ifndef PICOLLM_SUPPORT_CLONES_H
+#define PICOLLM_SUPPORT_CLONES_H
 
 /// Before a function: it is compiled for AVX2 too, and the processor decides
 /// which one is called. Without FMA: both give equal results.
@@ -11,4 +11,4 @@
 #define PICOLLM_CLONES
 #endif
 
-#endif // PICOLLM_LIB_QUANTIZATION_CLONES_H
+#endif // PICOLLM_SUPPORT_CLONES_H
