@@ -7,10 +7,15 @@
 
 using namespace picollm;
 
-/// Calls body(first, last) for runs of rows, large enough to be worth a thread.
+/// Rows that are worth a thread.
+static int64_t rowsOfRun(const Matrix &x) {
+  return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, x.columns));
+}
+
+/// Calls body(first, last) for runs of rows.
 static void forRowRuns(const Matrix &x,
                        llvm::function_ref<void(int64_t, int64_t)> body) {
-  int64_t run = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, x.columns));
+  const int64_t run = rowsOfRun(x);
   parallelFor((x.rows + run - 1) / run, [&](int64_t i) {
     body(i * run, std::min(x.rows, (i + 1) * run));
   });
@@ -70,19 +75,28 @@ RMSNormGradient picollm::rmsNormVjp(const Matrix &x,
   // dL/dx_j = s w_j d_j - s^3 x_j / size * sum_k d_k w_k x_k.
   int64_t size = weight.size();
   RMSNormGradient gradient{Matrix(x.rows, x.columns), std::vector<float>(size)};
-  for (int64_t i = 0; i < x.rows * x.columns; i += size) {
-    const float *in = x.data.data() + i, *dt = d.data.data() + i;
-    float *out = gradient.input.data.data() + i;
-    float s = inverseRMS(in, size, epsilon);
-    double dot = 0;
-    for (int64_t j = 0; j < size; ++j) {
-      dot += double(dt[j]) * weight[j] * in[j];
-      gradient.weight[j] += dt[j] * in[j] * s;
+  const int64_t run = rowsOfRun(x);
+  // [run][j], so that sums do not depend on the threads.
+  Matrix weights((x.rows + run - 1) / run, size);
+  forRowRuns(x, [&](int64_t first, int64_t last) {
+    float *sums = weights.row(first / run);
+    for (int64_t i = first * x.columns; i < last * x.columns; i += size) {
+      const float *in = x.data.data() + i, *dt = d.data.data() + i;
+      float *out = gradient.input.data.data() + i;
+      float s = inverseRMS(in, size, epsilon);
+      double dot = 0;
+      for (int64_t j = 0; j < size; ++j) {
+        dot += double(dt[j]) * weight[j] * in[j];
+        sums[j] += dt[j] * in[j] * s;
+      }
+      float shift = double(s) * s * s * dot / size;
+      for (int64_t j = 0; j < size; ++j)
+        out[j] = s * weight[j] * dt[j] - shift * in[j];
     }
-    float shift = double(s) * s * s * dot / size;
+  });
+  for (int64_t i = 0; i < weights.rows; ++i)
     for (int64_t j = 0; j < size; ++j)
-      out[j] = s * weight[j] * dt[j] - shift * in[j];
-  }
+      gradient.weight[j] += weights.row(i)[j];
   return gradient;
 }
 
@@ -158,17 +172,21 @@ GatedGradient picollm::gatedVjp(Gate function, const Matrix &gate,
                                 const Matrix &up, const Matrix &d) {
   GatedGradient gradient{Matrix(gate.rows, gate.columns),
                          Matrix(gate.rows, gate.columns)};
-  for (size_t i = 0; i < d.data.size(); ++i) {
-    gradient.gate.data[i] =
-        d.data[i] * up.data[i] * gateDerivative(function, gate.data[i]);
-    gradient.up.data[i] = d.data[i] * gateFunction(function, gate.data[i]);
-  }
+  forRowRuns(gate, [&](int64_t first, int64_t last) {
+    for (int64_t i = first * gate.columns; i < last * gate.columns; ++i) {
+      gradient.gate.data[i] =
+          d.data[i] * up.data[i] * gateDerivative(function, gate.data[i]);
+      gradient.up.data[i] = d.data[i] * gateFunction(function, gate.data[i]);
+    }
+  });
   return gradient;
 }
 
 Matrix picollm::add(const Matrix &lhs, const Matrix &rhs) {
   Matrix result(lhs.rows, lhs.columns);
-  for (size_t i = 0; i < lhs.data.size(); ++i)
-    result.data[i] = lhs.data[i] + rhs.data[i];
+  forRowRuns(lhs, [&](int64_t first, int64_t last) {
+    for (int64_t i = first * lhs.columns; i < last * lhs.columns; ++i)
+      result.data[i] = lhs.data[i] + rhs.data[i];
+  });
   return result;
 }
