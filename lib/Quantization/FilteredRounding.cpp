@@ -60,8 +60,9 @@ template <int64_t bits> struct Trellis {
 
 static constexpr float unreachable = 1e30f;
 
-/// Costs of the states after `n` rows of a tile; `decisions` [row] may be null.
-template <int64_t bits>
+/// Costs of the states after `n` rows of a tile, and how each was reached, in
+/// `decisions` [row], if `decides`: choosing takes longer than adding up.
+template <int64_t bits, bool decides>
 [[gnu::always_inline]] static inline typename Trellis<bits>::Costs
 runTrellis(const Trellis<bits> &trellis, const float *x, const float *w,
            int64_t n, float inverse,
@@ -81,11 +82,12 @@ runTrellis(const Trellis<bits> &trellis, const float *x, const float *w,
         const float error = at - levels[oldest][state];
         const float cost =
             costs[T::before(oldest, state)] + error * error * weight;
-        choices[state] = cost < least[state] ? oldest : choices[state];
+        if (decides)
+          choices[state] = cost < least[state] ? oldest : choices[state];
         least[state] = cost < least[state] ? cost : least[state];
       }
     costs = least;
-    if (decisions)
+    if (decides)
       decisions[i] = choices;
   }
   return costs;
@@ -102,8 +104,10 @@ roundTiles(const Trellis<bits> &trellis, const float *x, const float *w,
   for (int64_t begin = 0; begin < n; begin += tileRows) {
     const int64_t count = std::min(tileRows, n - begin);
     const typename T::Costs costs =
-        runTrellis<bits>(trellis, x + begin, w + begin, count, inverse,
-                         codes ? decisions.data() : nullptr);
+        codes ? runTrellis<bits, true>(trellis, x + begin, w + begin, count,
+                                       inverse, decisions.data())
+              : runTrellis<bits, false>(trellis, x + begin, w + begin, count,
+                                        inverse, nullptr);
     int32_t state =
         std::min_element(costs.begin(), costs.end()) - costs.begin();
     sum += costs[state];
