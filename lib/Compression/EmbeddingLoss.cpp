@@ -5,8 +5,9 @@
 
 using namespace picollm;
 
-/// Probability of each token, from how often it was seen.
-static std::vector<double> tokenShares(const std::vector<int64_t> &counts) {
+/// How often each token is looked up, from how often it was seen, with unseen
+/// ones weighed as the header says.
+static std::vector<double> lookUpWeights(const std::vector<int64_t> &counts) {
   double total = 0, once = 0, unseen = 0;
   for (int64_t count : counts) {
     total += double(count);
@@ -15,11 +16,11 @@ static std::vector<double> tokenShares(const std::vector<int64_t> &counts) {
   }
   // Good's estimate of the probability of all unseen tokens together.
   double ofUnseen = unseen > 0 && total > 0 ? once / total : 0;
-  std::vector<double> shares;
+  std::vector<double> weights;
   for (int64_t count : counts)
-    shares.push_back(count > 0 ? (1 - ofUnseen) * double(count) / total
-                               : ofUnseen / unseen);
-  return shares;
+    weights.push_back(count > 0 ? (1 - ofUnseen) * double(count) / total
+                                : unseenTokenWeight * ofUnseen / unseen);
+  return weights;
 }
 
 static double trace(const SecondMoment &moment) {
@@ -33,8 +34,12 @@ EmbeddingLoss picollm::lossOfEmbedding(const FisherInformation &fisher,
                                        const SecondMoment *headMoment,
                                        const std::vector<float> *headWeights) {
   EmbeddingLoss loss;
-  loss.statistics.moment = fisher.embedding.values;
-  double lookUp = trace(fisher.embedding), head = 0, all = lookUp;
+  const std::vector<double> lookUps = lookUpWeights(fisher.tokenCounts);
+  const double lookUpSum = std::accumulate(lookUps.begin(), lookUps.end(), 0.0);
+  for (float value : fisher.embedding.values)
+    loss.statistics.moment.push_back(float(lookUpSum * value));
+  const double lookUp = trace(fisher.embedding);
+  double head = 0, all = lookUpSum * lookUp;
   if (headMoment && headWeights) {
     double sum = std::accumulate(headWeights->begin(), headWeights->end(), 0.0);
     for (size_t i = 0; i < loss.statistics.moment.size(); ++i)
@@ -42,9 +47,8 @@ EmbeddingLoss picollm::lossOfEmbedding(const FisherInformation &fisher,
     head = trace(*headMoment);
     all += sum * head;
   }
-  std::vector<double> shares = tokenShares(fisher.tokenCounts);
-  for (size_t v = 0; v < shares.size(); ++v) {
-    double weight = shares[v] * lookUp;
+  for (size_t v = 0; v < lookUps.size(); ++v) {
+    double weight = lookUps[v] * lookUp;
     if (head > 0)
       weight += (*headWeights)[v] * head;
     loss.rowWeights.push_back(all > 0 ? float(weight / all) : 1.0f);

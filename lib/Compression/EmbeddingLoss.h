@@ -14,14 +14,20 @@ struct EmbeddingLoss {
   std::vector<float> rowWeights;
 };
 
+/// Unseen tokens count so many times as often as they are expected. Where one
+/// of them stands among known ones its error costs what a gradient says, but
+/// they come in company: a text in another language has no others, and is lost.
+inline constexpr double unseenTokenWeight = 4;
+
 /// An error e_v of row v costs n_v e_v^T G e_v where v is looked up (n_v its
 /// share of the tokens, G the second moment of the gradient there) and, where
 /// the embedding is the head too, f_v e_v^T H e_v as a row of the head (f_v its
 /// Fisher information, H the second moment of the head's input). Their sum is
 /// replaced by the nearest of the form above: M is the sum over rows, weights
 /// follow from the traces. `headMoment` and `headWeights` are null for an
-/// embedding that is no head. n_v of tokens that the texts do not have is what
-/// Good ("The population frequencies of species", 1953) gives unseen species.
+/// embedding that is no head. n_v of tokens that the texts do not have is
+/// unseenTokenWeight times what Good ("The population frequencies of species",
+/// 1953) gives unseen species.
 EmbeddingLoss lossOfEmbedding(const FisherInformation &fisher,
                               const SecondMoment *headMoment,
                               const std::vector<float> *headWeights);
