@@ -1,3 +1,5 @@
+//===- SoftmaxTest.cpp - probabilities from logits ------------------------===//
+
 #include "picollm/Reference/Softmax.h"
 #include "gtest/gtest.h"
 #include <cmath>

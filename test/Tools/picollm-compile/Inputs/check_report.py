@@ -48,7 +48,8 @@ class Page(html.parser.HTMLParser):
 
 def run_browser(profile, address):
     """The document once its script has run. A browser that does not come to its
-    end, as happens, is started anew; its processes hold its output open."""
+    end is started anew. Its output is a file, as processes that it leaves behind
+    would hold a pipe open."""
     command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu",
                "--disable-dev-shm-usage", f"--user-data-dir={profile}",
                "--virtual-time-budget=5000", "--dump-dom", address]
