@@ -7,6 +7,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
 #include "picollm/Quantization/Quantize.h"
+#include "picollm/Quantization/RandomMatrix.h"
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Reference/ReferenceModel.h"
 #include "llvm/Support/FileSystem.h"
@@ -159,10 +160,25 @@ llvm::Error LossMeasurement::write(llvm::ArrayRef<Stack> stacks,
   return file.write(path);
 }
 
+static llvm::Error writeRandomLosses(llvm::ArrayRef<Stack> stacks,
+                                     llvm::StringRef path) {
+  LossFile file;
+  for (auto [seed, stack] : llvm::enumerate(stacks)) {
+    std::vector<int64_t> rows;
+    for (size_t panel = 0; panel < stack.panels.size(); ++panel)
+      rows.push_back(stack.rows(panel));
+    file.tables.push_back(randomLosses(
+        stack.name, rows, stack.hasRowsOfTokens(), stack.columns, seed));
+  }
+  return file.write(path);
+}
+
 llvm::Error Calibrate::calibrate(ModuleOp module) {
   auto stacks = findStacks(module);
   if (!stacks)
     return stacks.takeError();
+  if (random)
+    return writeRandomLosses(*stacks, losses);
   auto texts = readTokenFile(tokens);
   if (!texts)
     return texts.takeError();

@@ -10,6 +10,7 @@
 #include "picollm/Compression/LossFile.h"
 #include "picollm/Compression/Passes.h"
 #include "picollm/Compression/TokenFile.h"
+#include "picollm/Quantization/RandomMatrix.h"
 #include "picollm/Quantization/RowPanels.h"
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/ReadFile.h"
@@ -45,8 +46,11 @@ public:
 
   /// The codes that are there and the place behind them.
   llvm::Error open();
+  /// Fails unless every stack has a planned layout.
+  llvm::Error checkPlanned() const;
   /// `drift`: what the layers before have changed is made good.
   llvm::Error quantizeAll(llvm::StringRef tokens, bool drift);
+  llvm::Error writeRandomCodes();
   /// Ends the file and makes the module refer to it.
   llvm::Error finish();
 
@@ -67,6 +71,8 @@ private:
   llvm::Error replaceWeights(const Stack &stack, const QuantizedMatrix &matrix,
                              ReferenceModel &model);
   llvm::Error quantizeToHalf();
+  llvm::Error readLosses();
+  llvm::Expected<std::vector<uint32_t>> orderOf(const Stack &stack) const;
   llvm::Error roundGroups(const Stack &stack, ReferenceModel *model);
   llvm::Error quantizeGroups(const Stack &stack,
                              const InputStatistics &statistics,
@@ -116,7 +122,10 @@ struct Quantize : picollm::impl::QuantizeBase<Quantize> {
                               std::move(*kept));
     if (llvm::Error error = quantizer.open())
       return error;
-    if (llvm::Error error = quantizer.quantizeAll(tokens, drift))
+    if (llvm::Error error = quantizer.checkPlanned())
+      return error;
+    if (llvm::Error error = random ? quantizer.writeRandomCodes()
+                                   : quantizer.quantizeAll(tokens, drift))
       return error;
     return quantizer.finish();
   }
@@ -287,9 +296,10 @@ llvm::Error ModuleQuantizer::quantize(const Stack &stack,
                                    stack.name + "'");
   StackAllocation allocation;
   allocation.layout = layoutOf(matrixOf(stack));
-  allocation.order = table->order;
-  if (auto order = matrixOf(stack).getOrder())
-    allocation.order.assign(order->begin(), order->end());
+  auto order = orderOf(stack);
+  if (!order)
+    return order.takeError();
+  allocation.order = std::move(*order);
   auto weights = panelsOf(stack, *table, allocation.layout, calibration);
   if (!weights)
     return weights.takeError();
@@ -373,20 +383,61 @@ llvm::Error ModuleQuantizer::quantizeAllToGroups(llvm::StringRef tokens) {
       checkpoint);
 }
 
-llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens, bool drift) {
+llvm::Error ModuleQuantizer::checkPlanned() const {
   for (const Stack &stack : stacks)
     if (!matrixOf(stack))
       return llvm::createStringError(
           "'" + stack.name +
           "' has no planned layout; run picollm-allocate-bits first");
-  if (isHalf())
-    return quantizeToHalf();
-  if (hasGroups())
-    return quantizeAllToGroups(tokens);
+  return llvm::Error::success();
+}
+
+llvm::Error ModuleQuantizer::readLosses() {
   auto file = LossFile::read(matrixOf(stacks.front()).getRef().getFile());
   if (!file)
     return file.takeError();
   losses = std::move(*file);
+  return llvm::Error::success();
+}
+
+/// The planned order of a stack's columns; fails where the losses do not know
+/// the stack.
+llvm::Expected<std::vector<uint32_t>>
+ModuleQuantizer::orderOf(const Stack &stack) const {
+  if (auto order = matrixOf(stack).getOrder())
+    return std::vector<uint32_t>(order->begin(), order->end());
+  if (const LossTable *table = losses.find(stack.name))
+    return table->order;
+  return llvm::createStringError("the file of losses has no order of '" +
+                                 stack.name + "'");
+}
+
+llvm::Error ModuleQuantizer::writeRandomCodes() {
+  if (isHalf() || hasGroups())
+    return llvm::createStringError(
+        "random codes are for widths that losses have chosen");
+  if (llvm::Error error = readLosses())
+    return error;
+  Progress progress("quantize", stacks.size(), "matrices");
+  for (auto [seed, stack] : llvm::enumerate(stacks)) {
+    auto order = orderOf(stack);
+    if (!order)
+      return order.takeError();
+    if (llvm::Error error = store(stack, randomMatrix(layoutOf(matrixOf(stack)),
+                                                      std::move(*order), seed)))
+      return error;
+    progress.update(seed + 1);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error ModuleQuantizer::quantizeAll(llvm::StringRef tokens, bool drift) {
+  if (isHalf())
+    return quantizeToHalf();
+  if (hasGroups())
+    return quantizeAllToGroups(tokens);
+  if (llvm::Error error = readLosses())
+    return error;
   auto outputs = MomentFile::open(
       momentsPath(matrixOf(stacks.front()).getRef().getFile()));
   if (!outputs)

@@ -39,12 +39,12 @@ private:
   // PassStages.cpp: the stages that are passes.
   void preparePasses();
   /// Widths by losses; other schemes know theirs beforehand.
-  bool isAllocated() const { return scheme == "pico"; }
+  bool isAllocated() const { return scheme == "pico" || scheme == "random"; }
   bool isTuned() const {
     return options.tuneMinutes > 0 || options.tuneSteps > 0 ||
-           (options.effort == Effort::Max && isAllocated());
+           (options.effort == Effort::Max && scheme == "pico");
   }
-  bool isCalibrated() const { return isAllocated() || scheme == "gptq"; }
+  bool isCalibrated() const { return scheme == "pico" || scheme == "gptq"; }
   llvm::Error writeCalibrationTokens();
   llvm::Error runPasses(Stage stage);
 

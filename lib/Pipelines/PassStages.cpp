@@ -48,6 +48,8 @@ void Compilation::preparePasses() {
     }
   }
   passOptions.tune.tokens = file("tuning.tokens");
+  passOptions.calibrate.random = passOptions.quantize.random =
+      scheme == "random";
   passOptions.calibrate.losses = passOptions.allocate.losses = losses;
   if (options.effort == Effort::Fast) {
     passOptions.calibrate.rowFeedback = false;

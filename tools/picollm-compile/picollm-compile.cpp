@@ -59,7 +59,8 @@ static cl::opt<std::string>
                     "width for all linear layers, groups of 128 columns, error "
                     "feedback, as published; rtn: the same rounded to nearest, "
                     "without calibration (both: embedding and head 8 bits); "
-                    "none: 16 bits everywhere"),
+                    "none: 16 bits everywhere; random: codes that stand for "
+                    "nothing at widths as pico mixes them, to measure speed"),
            cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<std::string> calibration(
     "calibration",
@@ -233,6 +234,8 @@ static Error fillCalibration(picollm::CompileOptions &options) {
     return Error::success();
   if (scheme == "none")
     return error("--scheme=none keeps 16 bits and takes no --task");
+  if (scheme == "random")
+    return error("--scheme=random looks at no weight and takes no --task");
   if (isGrouped())
     return error("--scheme=" + scheme +
                  " knows of no cost but the error of "
@@ -251,6 +254,8 @@ static Error fillTuning(picollm::CompileOptions &options) {
     return error("--tune takes a positive number of minutes");
   if (scheme == "none" && (tune > 0 || tuneSteps > 0))
     return error("--scheme=none keeps 16 bits and leaves nothing to tune");
+  if (scheme == "random" && (tune > 0 || tuneSteps > 0))
+    return error("--scheme=random looks at no weight and takes no --tune");
   if (isGrouped() && (tune > 0 || tuneSteps > 0))
     return error("--scheme=" + scheme +
                  " is compared as published and takes no --tune; leave it away "
@@ -294,9 +299,10 @@ static Error fillCompression(picollm::CompileOptions &options) {
           allocation.getNumOccurrences() >
       1)
     return error("--bits, --size and --allocation exclude each other");
-  if (scheme != "pico" && scheme != "none" && !isGrouped())
+  const bool hasBudget = scheme == "pico" || scheme == "random";
+  if (!hasBudget && scheme != "none" && !isGrouped())
     return error("unknown --scheme '" + scheme +
-                 "'; there are: pico, gptq, rtn, none");
+                 "'; there are: pico, gptq, rtn, none, random");
   if (scheme == "none" &&
       (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
        allocation.getNumOccurrences()))
@@ -309,7 +315,7 @@ static Error fillCompression(picollm::CompileOptions &options) {
     if (*options.size < 0)
       return error("--size=" + sizeBudget +
                    " is not a size; expected a number and K, M or G");
-  } else if (scheme == "pico" && allocation.empty()) {
+  } else if (hasBudget && allocation.empty()) {
     options.bits = bits.getNumOccurrences() ? double(bits) : 4.5;
   }
   options.allocation = allocation;

@@ -18,12 +18,15 @@ def Calibrate : Pass<"picollm-calibrate", "::mlir::ModuleOp"> {
   let summary = "measures what each block of columns loses at each width";
   let description = [{
     Runs the float model over texts, layer by layer, and writes the file of
-    losses (LossFile.h). The module is left as it is.
+    losses (LossFile.h). The module is left as it is. With `random` nothing
+    runs: the losses are made up, for models whose speed is asked for.
   }];
   let options = [
     Option<"tokens", "tokens", "std::string", "\"\"",
            "file of token ids, one text a line">,
     Option<"losses", "losses", "std::string", "\"\"", "file to write">,
+    Option<"random", "random", "bool", "false",
+           "made-up losses instead of measured ones">,
     Option<"rowFeedback", "row-feedback", "bool", "true",
            "also keep the moments of outputs that feedback over rows needs">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"",
@@ -64,13 +67,17 @@ def Quantize : Pass<"picollm-quantize", "::mlir::ModuleOp"> {
     `drift`, that of the float weights.
     Where the plan has groups it is GPTQ as published: the target is the weights.
     Without tokens every weight there is rounded to the nearest, as those of
-    matrices with a row per token always are.
+    matrices with a row per token always are. With `random` codes do not stand
+    for the weights.
     Writes the file of codes (CodeFile.h).
   }];
   let options = [
     Option<"tokens", "tokens", "std::string", "\"\"",
-           "file of token ids; not needed at 16 bits everywhere or to round">,
+           "file of token ids; not needed at 16 bits everywhere, to round or for "
+           "random codes">,
     Option<"codes", "codes", "std::string", "\"\"", "file to write">,
+    Option<"random", "random", "bool", "false",
+           "random codes instead of the weights'">,
     Option<"drift", "drift", "bool", "true",
            "make good what the layers before have changed">,
     Option<"sweeps", "sweeps", "int64_t",

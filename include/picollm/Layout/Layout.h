@@ -34,10 +34,10 @@
 // its low nibble and that of row r + 16 in its high one; for b > 4 u8[32]. Both
 // together are padded with zeros to 32 bytes. Within a step (row r of 32,
 // column k of 8):
-//   b in 1..3 (planes): for p in 0..b-1 a vector of 32 bytes; byte r holds bit
+//   b in 1..4 (planes): for p in 0..b-1 a vector of 32 bytes; byte r holds bit
 //       p of the codes of row r: bit k of the byte is column k. (Low nibble:
 //       columns 0-3, high nibble: columns 4-7.)
-//   b in 4..8 (fields): eight unpacked vectors U[c][g], c = k / 4 in 0..1,
+//   b in 5..8 (fields): eight unpacked vectors U[c][g], c = k / 4 in 0..1,
 //       g = r / 8 in 0..3, with byte 4 * (r % 8) + (k % 4) = the code. Stored:
 //       b == 8: U[0][0], U[0][1], .. U[1][3], 32 bytes each;
 //       b <  8: four vectors of low nibbles, L[c][h], h in 0..1, order
