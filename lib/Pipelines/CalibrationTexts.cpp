@@ -21,6 +21,9 @@ static int64_t textsOf(Effort effort) {
   llvm_unreachable("no effort");
 }
 
+/// Texts that the model writes for each that is read: they are half as long.
+static constexpr int64_t writtenTexts = 2;
+
 /// Fewer tokens say nothing about any column.
 static constexpr int64_t minimumTokens = 64;
 
@@ -145,7 +148,9 @@ llvm::Expected<CalibrationSet> CalibrationReader::readItems(int64_t factor) {
 
 llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
   const int64_t count = options.calibrationTexts ? options.calibrationTexts
-                                                 : textsOf(options.effort);
+                        : options.calibration.empty()
+                            ? writtenTexts * textsOf(options.effort)
+                            : textsOf(options.effort);
   CalibrationSets sets;
   if (options.task.empty()) {
     auto texts = options.calibration.empty() ? generateTexts(factor * count)
