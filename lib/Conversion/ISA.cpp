@@ -11,6 +11,8 @@ const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
     return portableHooks();
   case InstructionSet::AVX2:
     return avx2Hooks();
+  case InstructionSet::AVX512:
+    return avx512Hooks();
   case InstructionSet::NEON:
     return neonHooks();
   case InstructionSet::DotProduct:

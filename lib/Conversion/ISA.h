@@ -55,6 +55,13 @@ struct InstructionHooks {
   /// index: i8 x 32 in 0..15 -> i8 x 32: table[index].
   Value (*lookUp)(KernelBuilder &k, const Values &table, Value index);
 
+  /// Of products for many rows (ProductKernel): how many rows of activations
+  /// are multiplied at once.
+  int64_t productTokens;
+  /// i32 x 16: sums + products of 16 rows with 4 columns; u, s: i8 x 64, u in
+  /// 0..255. Null: dot or the multiplications above serve.
+  Value (*dotUnsigned)(KernelBuilder &k, Value sums, Value u, Value s);
+
   /// Bits of f16 (i16 x 8), finite -> f32 x 8.
   Value (*extendHalf)(KernelBuilder &k, Value bits);
   /// f32 x 8 -> bits of f16 (i16 x 8), rounded to nearest even.
@@ -66,6 +73,7 @@ const InstructionHooks &hooksOf(InstructionSet isa);
 // In ISA/.
 const InstructionHooks &portableHooks();
 const InstructionHooks &avx2Hooks();
+const InstructionHooks &avx512Hooks();
 const InstructionHooks &neonHooks();
 const InstructionHooks &dotProductHooks();
 

@@ -17,10 +17,13 @@ struct Entry {
 } // namespace
 
 static const StringRef avx2Features[] = {"avx2", "f16c"};
+static const StringRef avx512Features[] = {
+    "avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"};
 static const StringRef dotProductFeatures[] = {"neon", "dotprod"};
 static const StringRef neonFeatures[] = {"neon"};
 /// Best first within an architecture; portable code comes last.
 static const Entry entries[] = {
+    {InstructionSet::AVX512, "avx512", "x86_64", avx512Features},
     {InstructionSet::AVX2, "avx2", "x86_64", avx2Features},
     {InstructionSet::DotProduct, "dotprod", "aarch64", dotProductFeatures},
     {InstructionSet::NEON, "neon", "aarch64", neonFeatures},

@@ -48,7 +48,7 @@ private:
   StepParts parts;
   Value arguments, thread, threads;
   Value weights, kv, scratch, tokenCount, position, context, logitsBegin,
-      wantedCount, barrier, wait;
+      wantedCount, callTokens, callLogits, barrier, wait;
   llvm::DenseMap<Value, Value> pointers; ///< of the program's buffers
 };
 
@@ -131,7 +131,8 @@ LogicalResult StepEmitter::emitEncode(step::EncodeOp op) {
     epsilon = op.getEpsilon() ? op.getEpsilon()->convertToDouble() : 0.0;
   }
   operands.append({pointers[op.getOutput()],
-                   op.getWanted() ? wantedCount : tokenCount, thread, threads});
+                   op.getWanted() ? wantedCount : tokenCount,
+                   op.getWanted() ? callLogits : callTokens, thread, threads});
   k.call(parts.encode(weight->first, epsilon), operands);
   return success();
 }
@@ -157,7 +158,8 @@ LogicalResult StepEmitter::emitLinear(step::LinearOp op) {
   Values operands = {weight->second, pointers[op.getInput()]};
   for (Value output : op.getOutputs())
     operands.push_back(pointers[output]);
-  operands.append({op.getWanted() ? wantedCount : tokenCount, thread, threads});
+  operands.append({op.getWanted() ? wantedCount : tokenCount,
+                   op.getWanted() ? callLogits : callTokens, thread, threads});
   auto sources =
       k.module.lookupSymbol<layout::MatrixOp>(op.getWeight()).getSourcePanels();
   k.call(parts.linear(weight->first, sources, convert(op.getEpilogue())),
@@ -259,6 +261,8 @@ FailureOr<func::FuncOp> StepEmitter::emit() {
   context = member(k.i64, offsetof(A, context));
   logitsBegin = member(k.i64, offsetof(A, logits_begin));
   wantedCount = k.sub(tokenCount, logitsBegin);
+  callTokens = member(k.i64, offsetof(A, call_tokens));
+  callLogits = member(k.i64, offsetof(A, call_logits));
   barrier = member(k.ptr, offsetof(A, barrier));
   wait = member(k.ptr, offsetof(A, wait));
   Block &body = program.getBody().front();

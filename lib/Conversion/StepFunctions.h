@@ -43,6 +43,9 @@ std::string layoutKey(const MatrixLayout &layout);
 /// First unit of `thread`: total * thread / threads.
 Value shareBegin(KernelBuilder &k, Value total, Value thread, Value threads);
 
+/// Whether so many rows are Rows::Many, i1.
+Value emitIsMany(KernelBuilder &k, Value rows);
+
 /// 1 / sqrt(mean(x^2) + epsilon) of `columns` floats at x, as f32.
 Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
                      double epsilon);

@@ -28,6 +28,10 @@ std::string picollm::layoutKey(const MatrixLayout &layout) {
   return key;
 }
 
+Value picollm::emitIsMany(KernelBuilder &k, Value rows) {
+  return k.compare(mlir::arith::CmpIPredicate::sge, rows, k.index(manyRows));
+}
+
 Value picollm::shareBegin(KernelBuilder &k, Value total, Value thread,
                           Value threads) {
   return k.div(k.mul(total, thread), threads);

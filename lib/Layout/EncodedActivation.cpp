@@ -18,13 +18,12 @@ static int64_t align(int64_t bytes) {
 /// Offsets of a segment that starts at `begin`; moves `begin` to its end.
 static EncodedSegmentOffsets place(const Segment &segment, int64_t &begin) {
   int64_t values = 0, scales = 0, sums = 0;
-  switch (encodingOfWidth(segment.bits)) {
+  switch (encodingOfWidth(segment.bits, Rows::Few)) {
   case ActivationEncoding::None:
     break;
   case ActivationEncoding::Table4I8:
     values = segment.columns / 4 * 16;
-    scales = segmentBlocks(segment) * 4;
-    sums = segment.group ? scales : 0;
+    scales = sums = segmentBlocks(segment) * 4;
     break;
   case ActivationEncoding::CodesI8:
     values = segment.columns;
@@ -47,7 +46,8 @@ int64_t picollm::encodedActivationBytes(const MatrixLayout &layout) {
   for (const Panel &panel : layout.panels)
     for (const Segment &segment : panel.segments)
       place(segment, bytes);
-  return bytes;
+  // Rows an even number of cache lines apart would share few sets of a cache.
+  return bytes / partAlignment % 2 ? bytes : bytes + partAlignment;
 }
 
 EncodedSegmentOffsets picollm::encodedSegmentOffsets(const MatrixLayout &layout,

@@ -34,10 +34,10 @@ bool picollm::isValidWidth(int64_t bits) {
   return (bits >= 0 && bits <= 8) || bits == 16;
 }
 
-ActivationEncoding picollm::encodingOfWidth(int64_t bits) {
+ActivationEncoding picollm::encodingOfWidth(int64_t bits, Rows rows) {
   if (bits == 0)
     return ActivationEncoding::None;
-  if (bits <= maxPlaneBits)
+  if (bits <= maxPlaneBits && rows == Rows::Few)
     return ActivationEncoding::Table4I8;
   return bits <= 8 ? ActivationEncoding::CodesI8 : ActivationEncoding::F32;
 }

@@ -24,7 +24,9 @@ static Error evaluate(layout::EncodeOp op, Evaluation &e) {
   Expected<SharedMatrix> weight = e.packed.get(op.getWeight());
   if (!weight)
     return weight.takeError();
-  EncodedRows encoded = encodeRows(**weight, e.matrix(op.getInput()));
+  const Matrix &input = e.matrix(op.getInput());
+  EncodedRows encoded =
+      encodeRows(**weight, input, rowCounts(input.rows, e.spans));
   e.values[op.getResult()] = std::move(encoded);
   return Error::success();
 }

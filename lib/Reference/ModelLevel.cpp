@@ -2,6 +2,7 @@
 
 #include "OpAttributes.h"
 #include "picollm/Reference/Evaluation.h"
+#include <numeric>
 
 using namespace picollm;
 using llvm::Error;
@@ -115,6 +116,17 @@ Matrix picollm::wantedRows(const Matrix &x, llvm::ArrayRef<Span> spans) {
     to += count;
   }
   return result;
+}
+
+llvm::SmallVector<int64_t> picollm::rowCounts(int64_t rows,
+                                              llvm::ArrayRef<Span> spans) {
+  llvm::SmallVector<int64_t> all, wanted;
+  for (const Span &span : spans) {
+    all.push_back(span.rows);
+    wanted.push_back(span.rows - span.firstWanted);
+  }
+  return std::accumulate(all.begin(), all.end(), int64_t(0)) == rows ? all
+                                                                     : wanted;
 }
 
 static Error evaluate(model::WantedOp op, Evaluation &e) {

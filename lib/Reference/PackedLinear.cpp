@@ -5,8 +5,10 @@
 #include "picollm/Reference/MatrixProduct.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 using namespace picollm;
 using namespace picollm::reference;
@@ -16,24 +18,28 @@ static constexpr int64_t rowTile = 6 * tileRows;
 // A group of 4 columns has a table of 16 entries.
 static constexpr int64_t groupColumns = 4, tableEntries = 16;
 
-EncodedRows picollm::encodeRows(const QuantizedMatrix &matrix,
-                                const Matrix &x) {
+EncodedRows picollm::encodeRows(const QuantizedMatrix &matrix, const Matrix &x,
+                                llvm::ArrayRef<int64_t> counts) {
+  std::vector<Rows> rows;
+  for (int64_t count : counts)
+    rows.insert(rows.end(), count, toRows(count));
+  assert(int64_t(rows.size()) == x.rows && "every row is of a sequence");
   EncodedRows encoded(matrix.layout.panels.size());
   for (size_t panel = 0; panel < encoded.size(); ++panel) {
     encoded[panel].resize(x.rows);
     parallelFor(x.rows, [&](int64_t t) {
-      encoded[panel][t] = encodeActivation(matrix, panel, x.row(t));
+      encoded[panel][t] = encodeActivation(matrix, panel, x.row(t), rows[t]);
     });
   }
   return encoded;
 }
 
 namespace {
-/// A tile of rows of one panel against all tokens.
+/// A tile of rows of one panel against tokens that are encoded alike.
 class RowTile {
 public:
   RowTile(const QuantizedMatrix &matrix, size_t panel, int64_t first,
-          const std::vector<EncodedActivation> &tokens)
+          llvm::ArrayRef<EncodedActivation> tokens)
       : columns(matrix.layout.columns), first(first),
         rows(std::min(rowTile, matrix.layout.panels[panel].rows - first)),
         groups(panelGroups(matrix.layout.panels[panel])),
@@ -43,8 +49,9 @@ public:
 
   void addBlock(size_t segment, size_t block);
   void addHalves(size_t segment);
-  /// The panel's rows are the columns of y from `begin` on.
-  void writeTo(Matrix &y, int64_t begin) const;
+  /// The panel's rows are the columns of y from `begin` on, the tokens its rows
+  /// from `token` on.
+  void writeTo(Matrix &y, int64_t token, int64_t begin) const;
 
 private:
   void fillCodes(const EncodedBlock &block);
@@ -55,7 +62,7 @@ private:
   int64_t columns, first, rows, groups;
   const QuantizedPanel &values;
   const uint16_t *codes; ///< of the first row
-  const std::vector<EncodedActivation> &tokens;
+  llvm::ArrayRef<EncodedActivation> tokens;
   int64_t width = 0;          ///< of the operands of a block's product
   std::vector<float> weights; ///< rows x width
   std::vector<float> inputs;  ///< tokens x width
@@ -69,12 +76,11 @@ void RowTile::fillCodes(const EncodedBlock &block) {
   width = block.columns;
   weights.resize(rows * width);
   const bool hasGroups = block.group >= 0;
-  std::array<float, 256> levels;
-  for (int32_t code = 0; code < 1 << block.bits; ++code)
-    levels[code] = float(levelPart(block.bits, code, 0, hasGroups));
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < width; ++j)
-      weights[i * width + j] = levels[codes[i * columns + block.begin + j]];
+      weights[i * width + j] =
+          float(levelOf(block.bits, codes + i * columns + block.begin + j,
+                        columns, i % tileRows, hasGroups));
 }
 
 /// sum_groups sum_p a_pk entry[bits of plane p of the row k above]: as a
@@ -104,7 +110,7 @@ void RowTile::fillTables(const EncodedBlock &block) {
 
 void RowTile::addBlock(size_t segment, size_t index) {
   const EncodedBlock &shape = tokens[0][segment].blocks[index];
-  bool isTable = encodingOfWidth(shape.bits) == ActivationEncoding::Table4I8;
+  const bool isTable = !shape.tables.empty();
   isTable ? fillTables(shape) : fillCodes(shape);
   inputs.resize(tokens.size() * width);
   for (size_t t = 0; t < tokens.size(); ++t) {
@@ -163,17 +169,27 @@ void RowTile::addHalves(size_t segment) {
   }
 }
 
-void RowTile::writeTo(Matrix &y, int64_t begin) const {
+void RowTile::writeTo(Matrix &y, int64_t token, int64_t begin) const {
   for (size_t t = 0; t < tokens.size(); ++t)
     for (int64_t i = 0; i < rows; ++i)
-      y.row(t)[begin + first + i] =
+      y.row(token + t)[begin + first + i] =
           acc.row(t)[i] * halfToFloat(values.rowScales[first + i]);
 }
 
-/// Rows of one panel, to the columns of y from `begin` on.
+/// Whether two tokens' blocks have operands of the same form.
+static bool areAlike(const EncodedActivation &a, const EncodedActivation &b) {
+  for (auto [first, second] : llvm::zip_equal(a, b))
+    for (auto [one, other] : llvm::zip_equal(first.blocks, second.blocks))
+      if (one.tables.empty() != other.tables.empty())
+        return false;
+  return true;
+}
+
+/// Rows of one panel for tokens that are encoded alike, to the columns of y
+/// from `begin` on and its rows from `token` on.
 static void multiplyPanel(const QuantizedMatrix &matrix, size_t panel,
-                          const std::vector<EncodedActivation> &tokens,
-                          int64_t begin, Matrix &y) {
+                          llvm::ArrayRef<EncodedActivation> tokens,
+                          int64_t token, int64_t begin, Matrix &y) {
   int64_t rows = matrix.layout.panels[panel].rows;
   parallelFor((rows + rowTile - 1) / rowTile, [&](int64_t i) {
     RowTile tile(matrix, panel, i * rowTile, tokens);
@@ -182,7 +198,7 @@ static void multiplyPanel(const QuantizedMatrix &matrix, size_t panel,
         tile.addBlock(segment, b);
       tile.addHalves(segment);
     }
-    tile.writeTo(y, begin);
+    tile.writeTo(y, token, begin);
   });
 }
 
@@ -193,7 +209,14 @@ Matrix picollm::packedLinear(const QuantizedMatrix &matrix, PanelRange panels,
     return y;
   int64_t begin = 0;
   for (size_t panel = panels.begin; panel < panels.end; ++panel) {
-    multiplyPanel(matrix, panel, x[panel], begin, y);
+    for (llvm::ArrayRef<EncodedActivation> left = x[panel]; !left.empty();) {
+      size_t count = 1;
+      while (count < left.size() && areAlike(left[0], left[count]))
+        ++count;
+      multiplyPanel(matrix, panel, left.take_front(count),
+                    y.rows - int64_t(left.size()), begin, y);
+      left = left.drop_front(count);
+    }
     begin += matrix.layout.panels[panel].rows;
   }
   return y;

@@ -64,7 +64,8 @@ static Error evaluate(step::EncodeOp op, Evaluation &e) {
       return normed.takeError();
     input = std::move(*normed);
   }
-  e.values[op.getOutput()] = encodeRows(**weight, input);
+  e.values[op.getOutput()] =
+      encodeRows(**weight, input, rowCounts(input.rows, e.spans));
   return Error::success();
 }
 

@@ -24,7 +24,8 @@ namespace {
 struct NamedTarget {
   StringRef name, triple, cpu;
   SmallVector<InstructionSet> instructionSets;
-  StringRef instead; ///< what to take where features are taken away
+  StringRef instead;  ///< what to take where features are taken away
+  StringRef features; ///< that it promises besides those of `cpu`
 };
 } // namespace
 
@@ -33,16 +34,25 @@ static const NamedTarget namedTargets[] = {
      "x86_64-unknown-linux-gnu",
      "x86-64",
      {InstructionSet::Portable},
+     "",
      ""},
     {"x86-64-v3",
      "x86_64-unknown-linux-gnu",
      "x86-64-v3",
      {InstructionSet::AVX2},
-     " or take -target=x86-64"},
+     " or take -target=x86-64",
+     ""},
+    {"x86-64-v4",
+     "x86_64-unknown-linux-gnu",
+     "x86-64-v4",
+     {InstructionSet::AVX512},
+     " or take -target=x86-64-v3",
+     "+avx512vnni"},
     {"aarch64",
      "aarch64-unknown-linux-gnu",
      "generic",
      {InstructionSet::DotProduct, InstructionSet::NEON},
+     "",
      ""},
 };
 
@@ -63,7 +73,8 @@ Expected<const Target *> picollm::lookUpTarget(StringRef triple) {
           TargetRegistry::lookupTarget(Triple(triple), message))
     return target;
   return error("target '" + triple +
-               "' is unknown, expected host, x86-64, x86-64-v3, aarch64 or an "
+               "' is unknown, expected host, x86-64, x86-64-v3, x86-64-v4, "
+               "aarch64 or an "
                "LLVM triple such as x86_64-unknown-linux-gnu");
 }
 
@@ -144,7 +155,7 @@ static Expected<InstructionSets> instructionSetsOf(const NamedTarget &named,
   InstructionSets chosen;
   std::string missing;
   for (InstructionSet isa : named.instructionSets) {
-    std::string available;
+    std::string available = named.features.str() + ",";
     if (named.instructionSets.size() > 1)
       for (StringRef feature : featuresOf(isa))
         available += "+" + feature.str() + ",";

@@ -147,12 +147,13 @@ Failure picollm_session::placePrompt(const std::vector<int32_t> &prompt,
 
 bool picollm_session::runPrompt(Completion &completion) {
   // In parts, so that the caller can stop a long prompt.
+  const Call call = {getPosition() - cached, 1};
   while (cached < getPosition()) {
     bool goesOn = !isInterrupted();
     if (goesOn) {
       const int64_t count = std::min(chunkTokens, getPosition() - cached);
       const bool last = cached + count == getPosition();
-      runChunk(count, last ? count - 1 : count, logits.data());
+      runChunk(call, count, last ? count - 1 : count, logits.data());
       goesOn = completion.deliver({});
     }
     if (!goesOn) {
@@ -229,7 +230,7 @@ void picollm_session::complete(Completion &completion) {
       result.end = PICOLLM_END_CONTEXT_FULL;
       break;
     }
-    runChunk(1, 0, logits.data());
+    runChunk({1, 1}, 1, 0, logits.data());
     completion.sampler.count(token);
   }
   const std::string rest = completion.text.takeRest();

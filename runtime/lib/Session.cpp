@@ -80,8 +80,8 @@ struct Run {
 };
 } // namespace
 
-void picollm_session::runChunk(int64_t count, int64_t logitsBegin,
-                               float *logitsOut) {
+void picollm_session::runChunk(const Call &call, int64_t count,
+                               int64_t logitsBegin, float *logitsOut) {
   Run run = {};
   run.step = model.variant->step;
   picollm_step_arguments &arguments = run.arguments;
@@ -94,6 +94,8 @@ void picollm_session::runChunk(int64_t count, int64_t logitsBegin,
   arguments.position = cached;
   arguments.context = context;
   arguments.logits_begin = logitsBegin;
+  arguments.call_tokens = call.tokens;
+  arguments.call_logits = call.logits;
   arguments.barrier = &threads.getBarrier();
   arguments.wait = [](void *barrier) {
     static_cast<Barrier *>(barrier)->wait();
@@ -128,17 +130,19 @@ Failure picollm_session::forward(const int32_t *newTokens, size_t count,
   const int64_t begin = getPosition();
   tokens.insert(tokens.end(), newTokens, newTokens + count);
   // What a generation has left comes first; nobody wants its logits.
+  const Call before = {begin - cached, 0};
   while (cached < begin) {
     const int64_t left = std::min(chunkTokens, begin - cached);
-    runChunk(left, left, nullptr);
+    runChunk(before, left, left, nullptr);
   }
+  const Call call = {int64_t(count), int64_t(count - logitsFrom)};
   const size_t vocabulary = size_t(model.compiled->vocabulary);
   for (size_t part = 0; part < count; part += chunkTokens) {
     const size_t end = std::min(count, part + chunkTokens);
     const size_t wanted = std::clamp(logitsFrom, part, end);
     float *out =
         wanted < end ? logitsOut + (wanted - logitsFrom) * vocabulary : nullptr;
-    runChunk(int64_t(end - part), int64_t(wanted - part), out);
+    runChunk(call, int64_t(end - part), int64_t(wanted - part), out);
   }
   return success();
 }

@@ -109,9 +109,14 @@ private:
   /// False if the generation ended before all of it was run.
   bool runPrompt(Completion &completion);
   void complete(Completion &completion);
+  /// What a call of the model computes, in one chunk or several.
+  struct Call {
+    int64_t tokens, logits;
+  };
   /// Runs the next `count` of `tokens`, at most chunkTokens; logits of those
   /// from logitsBegin on, counted from the first that is run.
-  void runChunk(int64_t count, int64_t logitsBegin, float *logitsOut);
+  void runChunk(const Call &call, int64_t count, int64_t logitsBegin,
+                float *logitsOut);
 
   /// A prompt runs in parts of so many tokens: enough to use each weight often
   /// while it is in the cache, few enough that a part's activations stay there.

@@ -36,24 +36,24 @@
 // CHECK: llvm.func internal @kv_bytes(
 // CHECK: llvm.mlir.constant(64 : i64)
 // CHECK: llvm.func internal @scratch_bytes(
-// CHECK: llvm.mlir.constant(384 : i64)
+// CHECK: llvm.mlir.constant(512 : i64)
 // CHECK: @variant_features_0("avx2,f16c,fma\00")
 // CHECK: @variant_features_1("fma\00")
 // CHECK: llvm.func @picollm_tiny_1_model() -> !llvm.ptr
 module attributes {picollm.config = #picollm.config<name = "tiny-1", architecture = "llama", vocabulary = 16, context_length = 64, layers = 1, embedding = 16, heads = 2, kv_heads = 2, head_size = 8>, picollm.build_id = "000102030405060708090a0b0c0d0e0f", picollm.weights_bytes = 8192 : i64} {
   picollm_layout.weight @a : !picollm_layout.matrix<16, [16: 5x8, 3x8]> <file = "m", offset = 4096, size = 512, encoding = "packed", hash = ""> sources ["a"]
   picollm_layout.weight @b : !picollm_layout.matrix<16, [16: 5x8, 3x8]> <file = "m", offset = 4608, size = 512, encoding = "packed", hash = ""> sources ["b"]
-  picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 384 {
+  picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 512 {
     %x = picollm_step.buffer at 0 : memref<?x16xf32>
-    %e = picollm_step.buffer at 64 : memref<?x320xi8>
+    %e = picollm_step.buffer at 64 : memref<?x448xi8>
     picollm_step.embedding @a(%t) into %x : memref<?xi32>, memref<?x16xf32>
     picollm_step.barrier
-    picollm_step.encode %x for @a into %e : memref<?x16xf32>, memref<?x320xi8>
+    picollm_step.encode %x for @a into %e : memref<?x16xf32>, memref<?x448xi8>
     picollm_step.barrier
-    picollm_step.linear add %e, @a into %x : memref<?x320xi8>, memref<?x16xf32>
+    picollm_step.linear add %e, @a into %x : memref<?x448xi8>, memref<?x16xf32>
     picollm_step.barrier
-    picollm_step.encode %x for @b into %e : memref<?x16xf32>, memref<?x320xi8>
+    picollm_step.encode %x for @b into %e : memref<?x16xf32>, memref<?x448xi8>
     picollm_step.barrier
-    picollm_step.linear add %e, @b into %x : memref<?x320xi8>, memref<?x16xf32>
+    picollm_step.linear add %e, @b into %x : memref<?x448xi8>, memref<?x16xf32>
   }
 }

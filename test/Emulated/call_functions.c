@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { max_buffers = 8, max_arguments = 8 };
+enum { max_buffers = 8, max_arguments = 9 };
 
 static int64_t number(void) {
   int64_t value;
@@ -32,7 +32,7 @@ static char *bytes(int64_t length) {
 
 static void serve(void *library) {
   typedef void function(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                        int64_t, int64_t);
+                        int64_t, int64_t, int64_t);
   int64_t length = number();
   char *name = bytes(length);
   name[length] = 0;
@@ -57,7 +57,7 @@ static void serve(void *library) {
     exit(1);
   }
   /* Arguments too many are not looked at. */
-  ((function *)address)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+  ((function *)address)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
   for (int64_t i = 0; i < count; ++i) {
     fwrite(buffers[i], 1, (size_t)lengths[i], stdout);
     free(buffers[i]);

@@ -8,8 +8,8 @@
 // CHECK-NEXT: %[[X:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: picollm_step.embedding @embd(%tokens) into %[[X]]
 // 3 panels: codes of 8 columns and tables of 8, tables of 16, tables of 16;
-// parts of 64 bytes.
-// CHECK-NEXT: %[[E:.*]] = picollm_step.buffer : memref<?x576xi8>
+// parts of 64 bytes, an odd number of them.
+// CHECK-NEXT: %[[E:.*]] = picollm_step.buffer : memref<?x832xi8>
 // CHECK-NEXT: picollm_step.encode %[[X]] for @qkv0 norm @attn_norm0 epsilon 1.000000e-05 into %[[E]]
 // CHECK-NEXT: %[[Q:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: %[[K:.*]] = picollm_step.buffer : memref<?x8xf32>
@@ -17,18 +17,18 @@
 // CHECK-NEXT: picollm_step.linear store %[[E]], @qkv0 into %[[Q]], %[[K]], %[[V]]
 // CHECK-NEXT: %[[A:.*]] = picollm_step.buffer : memref<?x16xf32>
 // CHECK-NEXT: picollm_step.attention %[[Q]], %[[K]], %[[V]] angles %[[ANGLES]] layer 0 heads 2 kv_heads 1 scale 3.500000e-01 into %[[A]]
-// CHECK-NEXT: %[[EA:.*]] = picollm_step.buffer : memref<?x128xi8>
+// CHECK-NEXT: %[[EA:.*]] = picollm_step.buffer : memref<?x192xi8>
 // CHECK-NEXT: picollm_step.encode %[[A]] for @o0 into %[[EA]]
 // The residual stays where it is.
 // CHECK-NEXT: picollm_step.linear add %[[EA]], @o0 into %[[X]]
-// CHECK-NEXT: %[[E1:.*]] = picollm_step.buffer : memref<?x256xi8>
+// CHECK-NEXT: %[[E1:.*]] = picollm_step.buffer : memref<?x448xi8>
 // CHECK-NEXT: picollm_step.encode %[[X]] for @gate_up0 norm @ffn_norm0 epsilon 1.000000e-05 into %[[E1]]
 // CHECK-NEXT: %[[M:.*]] = picollm_step.buffer : memref<?x24xf32>
 // CHECK-NEXT: picollm_step.linear silu %[[E1]], @gate_up0 into %[[M]]
-// CHECK-NEXT: %[[EM:.*]] = picollm_step.buffer : memref<?x192xi8>
+// CHECK-NEXT: %[[EM:.*]] = picollm_step.buffer : memref<?x320xi8>
 // CHECK-NEXT: picollm_step.encode %[[M]] for @down0 into %[[EM]]
 // CHECK-NEXT: picollm_step.linear add %[[EM]], @down0 into %[[X]]
-// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x448xi8>
+// CHECK-NEXT: %[[EL:.*]] = picollm_step.buffer : memref<?x576xi8>
 // CHECK-NEXT: picollm_step.encode wanted %[[X]] for @embd norm @output_norm epsilon 1.000000e-05 into %[[EL]]
 // CHECK-NEXT: picollm_step.linear store wanted %[[EL]], @embd into %logits
 // CHECK-NEXT: }

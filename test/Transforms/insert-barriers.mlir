@@ -15,12 +15,12 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 // CHECK-NEXT: }
 picollm_step.program @read_after_write(%t: memref<?xi32>, %l: memref<?x16xf32>) {
   %x = picollm_step.buffer : memref<?x16xf32>
-  %e = picollm_step.buffer : memref<?x128xi8>
-  %f = picollm_step.buffer : memref<?x128xi8>
+  %e = picollm_step.buffer : memref<?x192xi8>
+  %f = picollm_step.buffer : memref<?x192xi8>
   picollm_step.embedding @m(%t) into %x : memref<?xi32>, memref<?x16xf32>
-  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x128xi8>
-  picollm_step.encode %x for @m into %f : memref<?x16xf32>, memref<?x128xi8>
-  picollm_step.linear store wanted %e, @m into %l : memref<?x128xi8>, memref<?x16xf32>
+  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x192xi8>
+  picollm_step.encode %x for @m into %f : memref<?x16xf32>, memref<?x192xi8>
+  picollm_step.linear store wanted %e, @m into %l : memref<?x192xi8>, memref<?x16xf32>
 }
 
 // -----
@@ -54,8 +54,8 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 // CHECK-NEXT: }
 picollm_step.program @overwrite(%t: memref<?xi32>, %l: memref<?x16xf32>) {
   %x = picollm_step.buffer : memref<?x16xf32>
-  %e = picollm_step.buffer : memref<?x128xi8>
-  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x128xi8>
+  %e = picollm_step.buffer : memref<?x192xi8>
+  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x192xi8>
   picollm_step.embedding @m(%t) into %x : memref<?xi32>, memref<?x16xf32>
   picollm_step.embedding @m(%t) into %x : memref<?xi32>, memref<?x16xf32>
   picollm_step.barrier
@@ -74,9 +74,9 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 // CHECK-NEXT: }
 picollm_step.program @add_in_place(%t: memref<?xi32>, %l: memref<?x16xf32>) {
   %x = picollm_step.buffer : memref<?x16xf32>
-  %e = picollm_step.buffer : memref<?x128xi8>
-  picollm_step.linear add %e, @m into %x : memref<?x128xi8>, memref<?x16xf32>
-  picollm_step.linear add %e, @m into %x : memref<?x128xi8>, memref<?x16xf32>
+  %e = picollm_step.buffer : memref<?x192xi8>
+  picollm_step.linear add %e, @m into %x : memref<?x192xi8>, memref<?x16xf32>
+  picollm_step.linear add %e, @m into %x : memref<?x192xi8>, memref<?x16xf32>
 }
 
 // -----
@@ -109,8 +109,8 @@ picollm_layout.weight @m : !picollm_layout.matrix<16, [16: 4x16]> <file = "m", o
 picollm_step.program @query_in_place(%t: memref<?xi32>, %l: memref<?x16xf32>) {
   %q = picollm_step.buffer : memref<?x16xf32>
   %k = picollm_step.buffer : memref<?x8xf32>
-  %e = picollm_step.buffer : memref<?x128xi8>
+  %e = picollm_step.buffer : memref<?x192xi8>
   %o = picollm_step.buffer : memref<?x16xf32>
-  picollm_step.encode %q for @m into %e : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %q for @m into %e : memref<?x16xf32>, memref<?x192xi8>
   picollm_step.attention %q, %k, %k layer 0 heads 2 kv_heads 1 scale 0.35 into %o : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
 }

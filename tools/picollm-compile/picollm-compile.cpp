@@ -65,7 +65,7 @@ static cl::opt<std::string>
 static cl::opt<std::string> calibration(
     "calibration",
     cl::desc("Texts that show what the model is used for; default: the model "
-             "writes its own"),
+             "writes its own, twice as many and half as long"),
     cl::value_desc("DIR|FILE"), cl::cat(category));
 static cl::opt<unsigned> calibrationTexts(
     "calibration-texts",
@@ -109,7 +109,8 @@ static cl::opt<std::string> chatTemplate(
     cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string>
     target("target", cl::init("host"),
-           cl::desc("host (default), x86-64, x86-64-v3, aarch64 (with and "
+           cl::desc("host (default), x86-64, x86-64-v3 (AVX2), x86-64-v4 "
+                    "(AVX-512 with VNNI), aarch64 (with and "
                     "without dot product), or an LLVM triple; several, "
                     "comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));

@@ -206,7 +206,7 @@ ActivationType MatrixType::getActivationType() const {
   for (PanelAttr panel : getPanels()) {
     SmallVector<ActivationEncoding> encodings;
     for (int64_t bits : panel.getBits())
-      encodings.push_back(encodingOfWidth(bits));
+      encodings.push_back(encodingOfWidth(bits, Rows::Few));
     panels.push_back(
         EncodedPanelAttr::get(getContext(), encodings, panel.getColumns()));
   }

@@ -1,10 +1,13 @@
-//===- Kernels.h - the table of dot kernels ---------------------*- C++ -*-===//
+//===- Kernels.h - the table of inner kernels ------------------*- C++ -*-===//
 //
 // Names of generated functions are sentences:
 //
 //   dot_<family>_b<bits>_<encoding>_r32_t<tokens>_<isa>
 //       one segment of one tile of 32 rows for 1 or 4 tokens, for example
 //       dot_planes_b3_table4_i8_r32_t1_avx2; b3g128 where it has groups
+//   product_<family>_b<bits>_codes_i8_r32_<isa>
+//       the same for many tokens, for example
+//       product_planes_b3_codes_i8_r32_avx2
 //   linear_<epilogue>_<columns>_<number>_<isa>   driver of one distinct layout
 //   finish_<epilogue>_<isa>                      sums of a tile to results
 //   encode[_norm]_<columns>_<number>_<isa>       encoder of one distinct layout
@@ -49,6 +52,27 @@ struct DotKernel {
 
   std::string name() const;
 };
+
+/// The kernel of a segment for many rows of activations, whose codes are
+/// multiplied with levels that are unpacked once for all of them:
+///   void kernel(const uint8_t *weights, const int8_t *values,
+///               const float *scales, const int32_t *sums, int64_t columns,
+///               int64_t stride, int64_t tokens,
+///               float *sums_of_rows);    // [tokens][32], added to
+struct ProductKernel {
+  int64_t bits = 0; ///< 1..8
+  InstructionSet isa = InstructionSet::Portable;
+  int64_t group = 0; ///< of the segment, see Segment
+
+  std::string name() const;
+};
+
+/// Every product kernel there is for `isa`.
+std::vector<ProductKernel> productKernels(InstructionSet isa);
+
+/// As getDotKernel.
+mlir::func::FuncOp getProductKernel(mlir::ModuleOp module,
+                                    const ProductKernel &kernel);
 
 /// Every dot kernel there is for `isa`.
 std::vector<DotKernel> dotKernels(InstructionSet isa);

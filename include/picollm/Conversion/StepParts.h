@@ -31,22 +31,24 @@ struct AttentionPart {
 /// Generates the functions of one instruction set into a module; equal requests
 /// give one function. All are private. Pointers are to data as in
 /// runtime/include/picollm/abi.h; `matrix` is the first byte of a packed
-/// matrix; rows of tokens lie one after the other; counts and indices are
-/// int64_t.
+/// matrix; rows of tokens lie one after the other; `callRows`: how many rows
+/// the whole call has, of which `tokens` are at hand (Rows); counts and indices
+/// are int64_t.
 class StepParts {
 public:
   StepParts(mlir::ModuleOp module, InstructionSet isa);
   ~StepParts();
 
-  /// void(matrix, const encoded, float *out..., tokens, thread, threads); for
-  /// Store one `out` per source, else one. `sources` covers the panels, in
-  /// order: one source for Add, two of one panel each and equal rows for gates.
+  /// void(matrix, const encoded, float *out..., tokens, callRows, thread,
+  /// threads); for Store one `out` per source, else one. `sources` covers the
+  /// panels, in order: one source for Add, two of one panel each and equal rows
+  /// for gates.
   mlir::func::FuncOp linear(const MatrixLayout &layout,
                             llvm::ArrayRef<PanelRange> sources,
                             LinearEpilogue epilogue);
 
   /// void(matrix, const float *input, [const float *norm,] encoded, tokens,
-  /// thread, threads); with `epsilon` the input is normalised first.
+  /// callRows, thread, threads); with `epsilon` the input is normalised first.
   mlir::func::FuncOp encode(const MatrixLayout &layout,
                             std::optional<double> epsilon);
 

@@ -13,7 +13,9 @@
 //   sums    i32[blocks], codes_i8: sum of the block's codes
 //                        table4_i8, only where the segment has groups: sum of
 //                        the entries 15 of the block's tables
-// A segment of width 0 takes no bytes.
+// A segment of width 0 takes no bytes. Where rows are many, codes_i8 stands in
+// the place of table4_i8 and leaves the rest of it unused. At the end are 64
+// bytes where all else is an even number of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,7 +41,7 @@ struct EncodedSegmentOffsets {
 /// Blocks of a segment: columns / blockColumns, rounded up.
 int64_t segmentBlocks(const Segment &segment);
 
-/// Bytes of one token's encoded activation, a multiple of partAlignment.
+/// Bytes of one token's encoded activation, an odd multiple of partAlignment.
 int64_t encodedActivationBytes(const MatrixLayout &layout);
 
 /// Offsets of the parts of segment `segment` of panel `panel`.

@@ -87,10 +87,21 @@ inline constexpr int64_t maxPlaneBits = 4;
 /// How an activation is encoded for a segment.
 enum class ActivationEncoding {
   None,     ///< width 0: not read
-  Table4I8, ///< widths 1-4: per 4 columns 16 int8 sums of +-x
-  CodesI8,  ///< widths 5-8: int8 codes
+  Table4I8, ///< widths 1-4, few rows: per 4 columns 16 int8 sums of +-x
+  CodesI8,  ///< widths 5-8, of many rows 1-8: int8 codes
   F32,      ///< width 16
 };
+
+/// How many rows (tokens) of activations a matrix multiplies in one call of the
+/// model. Of few, weights are read from memory for each; many share what it
+/// takes to turn them into integers.
+enum class Rows { Few, Many };
+
+/// So many rows are many.
+inline constexpr int64_t manyRows = 16;
+inline Rows toRows(int64_t count) {
+  return count < manyRows ? Rows::Few : Rows::Many;
+}
 
 /// Neighbouring stored columns of equal width.
 struct Segment {
@@ -143,7 +154,7 @@ struct PanelRange {
 bool isValidWidth(int64_t bits);
 
 /// The encoding of the activation that a segment of `bits` multiplies.
-ActivationEncoding encodingOfWidth(int64_t bits);
+ActivationEncoding encodingOfWidth(int64_t bits, Rows rows);
 
 /// Rows of a panel in the file: `rows` rounded up to tileRows.
 int64_t storedRows(int64_t rows);

@@ -80,6 +80,10 @@ packedProducts(mlir::Operation *op, mlir::FlatSymbolRefAttr weight,
 /// The rows whose logits are wanted, of all spans.
 Matrix wantedRows(const Matrix &x, llvm::ArrayRef<Span> spans);
 
+/// What each span has of `rows` rows: all that it has, or, where those are more
+/// than `rows` together, the wanted ones.
+llvm::SmallVector<int64_t> rowCounts(int64_t rows, llvm::ArrayRef<Span> spans);
+
 /// Adds key and value to the caches of layer `layer` and attends, span by span.
 Matrix attendSpans(const Matrix &query, const Matrix &key, const Matrix &value,
                    int64_t layer, const AttentionHeads &shape,

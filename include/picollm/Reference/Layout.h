@@ -6,7 +6,8 @@
 // For panel p, x' = x[order[j]] * c_j. Inside a segment of scale a, blocks of
 // up to blockColumns stored columns:
 //   codes_i8   scale = max|x'| / 127, code = round(x' * (127 / max|x'|))
-//   table4_i8  per group of 4 columns sums t = (+-x'0 +- x'1) + (+-x'2 +- x'3);
+//   table4_i8  where rows are few, per group of 4 columns sums t = (+-x'0 +-
+//   x'1) + (+-x'2 +- x'3);
 //              scale = max sum of |x'| over a group / 127, entry = round(...)
 //   f32        x' * a, no blocks
 // The sum of a block is an integer; y_i = r_i * sum over blocks ascending of
@@ -33,11 +34,11 @@ struct EncodedBlock {
   int64_t columns = 0;
   int64_t group = -1;        ///< of the panel's groups; -1: has none
   float scale = 0;           ///< the block's scale times the segment's
-  std::vector<int8_t> codes; ///< widths 5-8: one per column
-  /// What the block's x sum to in units of its scale: widths 5-8 the sum of the
-  /// codes, 1-4 of the tables' entries 15.
+  std::vector<int8_t> codes; ///< one per column, or empty
+  /// What the block's x sum to in units of its scale: the sum of the codes, or
+  /// of the tables' entries 15.
   int32_t sum = 0;
-  std::vector<std::array<int8_t, 16>> tables; ///< widths 1-4: per 4 columns
+  std::vector<std::array<int8_t, 16>> tables; ///< one per 4 columns, or empty
 };
 
 /// The activation of one segment.
@@ -51,9 +52,10 @@ struct EncodedSegment {
 /// One entry per segment of the panel, in order; segments of width 0 are empty.
 using EncodedActivation = std::vector<EncodedSegment>;
 
-/// Encodes x[columns], in input order, for one panel.
+/// Encodes x[columns], in input order, for one panel; `rows`: of how many it is
+/// one.
 EncodedActivation encodeActivation(const QuantizedMatrix &matrix, size_t panel,
-                                   const float *x);
+                                   const float *x, Rows rows);
 
 /// The integer sums of one row: one per block of `activation`, segments in
 /// order, segments of width 0 and 16 none.
@@ -63,7 +65,7 @@ std::vector<int32_t> blockSums(const QuantizedMatrix &matrix, size_t panel,
 
 /// y[rows of the panel] = W x for x[columns] in input order.
 void linear(const QuantizedMatrix &matrix, size_t panel, const float *x,
-            float *y);
+            Rows rows, float *y);
 
 } // namespace reference
 } // namespace picollm

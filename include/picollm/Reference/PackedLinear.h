@@ -2,7 +2,8 @@
 //
 // The same bits as reference::linear (picollm/Reference/Layout.h), with the
 // integer sums of blocks as products of integer-valued floats: a block's sum
-// stays below 128 * 127 * 255 < 2^24, so SGEMM is exact in any order.
+// stays below 128 * 127 * 255 < 2^24, so SGEMM is exact in any order. Rows of
+// several sequences may lie one after the other, some of few, some of many.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,6 +12,7 @@
 
 #include "picollm/Reference/Layout.h"
 #include "picollm/Reference/Matrix.h"
+#include "llvm/ADT/ArrayRef.h"
 
 namespace picollm {
 
@@ -18,7 +20,9 @@ namespace picollm {
 using EncodedRows = std::vector<std::vector<reference::EncodedActivation>>;
 
 /// Encodes the rows of x (tokens x columns, input order) for every panel.
-EncodedRows encodeRows(const QuantizedMatrix &matrix, const Matrix &x);
+/// `counts`: rows of each sequence, x.rows together.
+EncodedRows encodeRows(const QuantizedMatrix &matrix, const Matrix &x,
+                       llvm::ArrayRef<int64_t> counts);
 
 /// y = W x of the rows of some panels: tokens x rows.
 Matrix packedLinear(const QuantizedMatrix &matrix, PanelRange panels,

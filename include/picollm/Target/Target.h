@@ -32,11 +32,12 @@ struct TargetDescription {
 /// Parses -target, -mcpu and -mattr.
 /// `target`: comma-separated names of one architecture: "host" (what this
 /// machine's processor has), "x86-64" (portable baseline), "x86-64-v3" (AVX2),
-/// "aarch64" (a variant with dot product and one without), or an LLVM triple.
-/// `cpu`: an LLVM processor; with a triple it chooses the instruction set,
-/// always the scheduling. `features`: comma-separated "+name" or "-name".
-/// Unknown names are errors that list what there is. Variants whose features
-/// are taken away are left out; it is an error if none is left.
+/// "x86-64-v4" (AVX-512 with VNNI), "aarch64" (a variant with dot product and
+/// one without), or an LLVM triple. `cpu`: an LLVM processor; with a triple it
+/// chooses the instruction set, always the scheduling. `features`:
+/// comma-separated "+name" or "-name". Unknown names are errors that list what
+/// there is. Variants whose features are taken away are left out; it is an
+/// error if none is left.
 llvm::Expected<TargetDescription> parseTarget(llvm::StringRef target,
                                               llvm::StringRef cpu = "",
                                               llvm::StringRef features = "");

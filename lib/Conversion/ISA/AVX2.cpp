@@ -100,6 +100,8 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
+                                         /*productTokens=*/2,
+                                         /*dotUnsigned=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;

@@ -123,6 +123,8 @@ const InstructionHooks &picollm::neonHooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
+                                         /*productTokens=*/2,
+                                         /*dotUnsigned=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;

@@ -154,6 +154,8 @@ const InstructionHooks &picollm::portableHooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
+                                         /*productTokens=*/1,
+                                         /*dotUnsigned=*/nullptr,
                                          extendHalf,
                                          truncateToHalf};
   return hooks;

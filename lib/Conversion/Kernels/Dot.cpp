@@ -9,7 +9,7 @@ using namespace picollm;
 
 static std::string nameWithoutIsa(const DotKernel &kernel) {
   llvm::StringRef family, encoding;
-  switch (encodingOfWidth(kernel.bits)) {
+  switch (encodingOfWidth(kernel.bits, Rows::Few)) {
   case ActivationEncoding::Table4I8:
     family = "planes", encoding = "table4_i8";
     break;
@@ -54,7 +54,7 @@ mlir::func::FuncOp picollm::getDotKernel(mlir::ModuleOp module,
   DotArguments arguments = {k.argument(0), k.argument(1), k.argument(2),
                             k.argument(3), k.argument(4), k.argument(5),
                             k.argument(6)};
-  switch (encodingOfWidth(kernel.bits)) {
+  switch (encodingOfWidth(kernel.bits, Rows::Few)) {
   case ActivationEncoding::Table4I8:
     emitPlanes(k, kernel, arguments);
     break;
@@ -76,18 +76,18 @@ void picollm::addBlock(KernelBuilder &k, const DotArguments &a, int64_t token,
   k.store(k.fadd(k.load(floats, place, 32), product), place, 32);
 }
 
-RowGroups picollm::loadGroups(KernelBuilder &k, const DotKernel &kernel,
-                              const DotArguments &a, Value begin, int64_t octet,
+RowGroups picollm::loadGroups(KernelBuilder &k, int64_t bits, Value weights,
+                              Value columns, Value begin, int64_t octet,
                               int64_t top) {
-  const int64_t zeroBytes = groupZeroBytes(kernel.bits);
-  Value scales = k.at(a.weights, k.mul(a.columns, k.index(4 * kernel.bits)));
+  const int64_t zeroBytes = groupZeroBytes(bits);
+  Value scales = k.at(weights, k.mul(columns, k.index(4 * bits)));
   Value groups =
-      k.div(k.add(a.columns, k.index(blockColumns - 1)), k.index(blockColumns));
+      k.div(k.add(columns, k.index(blockColumns - 1)), k.index(blockColumns));
   Value zeros = k.at(scales, k.mul(groups, k.index(groupScaleBytes)));
   Value group = k.div(begin, k.index(blockColumns));
   scales = k.at(scales, k.mul(group, k.index(groupScaleBytes)));
   zeros = k.at(zeros, k.mul(group, k.index(zeroBytes)));
-  const bool nibbles = zeroBits(kernel.bits) == 4;
+  const bool nibbles = zeroBits(bits) == 4;
   Value zero =
       k.load(k.vec(8, k.i8), k.at(zeros, 8 * (nibbles ? octet % 2 : octet)), 8);
   if (nibbles)

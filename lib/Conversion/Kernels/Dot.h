@@ -31,10 +31,9 @@ struct RowGroups {
 };
 
 /// Loads that of rows 8 * octet .. for the group that starts at column `begin`
-/// of the segment.
-RowGroups loadGroups(KernelBuilder &k, const DotKernel &kernel,
-                     const DotArguments &arguments, Value begin, int64_t octet,
-                     int64_t top);
+/// of a segment of a tile, whose weights and columns these are.
+RowGroups loadGroups(KernelBuilder &k, int64_t bits, Value weights,
+                     Value columns, Value begin, int64_t octet, int64_t top);
 
 } // namespace picollm
 

@@ -25,36 +25,54 @@ private:
   void emitToken(Value token, Value firstBlock, Value lastBlock);
   void emitSegment(size_t panel, size_t segment, int64_t column,
                    int64_t firstNumber, Value firstBlock, Value lastBlock);
+  void emitBlocks(size_t panel, size_t segment, int64_t column, Rows rows,
+                  Value firstBlock, Value lastBlock);
 
   KernelBuilder &k;
   const MatrixLayout &layout;
   std::optional<double> epsilon;
   Value matrix, input, norm, output; // arguments
+  Value isMany;                      // rows of the call
   Value row, inverse, encoded;       // of the token
 };
 
 } // namespace
 
+/// Of the blocks [firstBlock, lastBlock) of all panels those of one segment,
+/// whose first one is number `firstNumber`.
 void EncodeEmitter::emitSegment(size_t panel, size_t segment, int64_t column,
                                 int64_t firstNumber, Value firstBlock,
                                 Value lastBlock) {
   const Segment &s = layout.panels[panel].segments[segment];
-  int64_t orderBytes = orderEntryBytes(layout.columns);
-  mlir::func::FuncOp function = getEncodeBlock(
-      k.module, k.isa,
-      {encodingOfWidth(s.bits), epsilon.has_value(), orderBytes, s.group != 0});
-  EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, segment);
-  int64_t valueBytes = encodingOfWidth(s.bits) == ActivationEncoding::CodesI8
-                           ? blockColumns
-                           : 4 * blockColumns;
-  Value scale = k.load(
-      k.f32,
-      k.at(matrix, panelOffsets(layout, panel).segmentScales + 4 * segment), 4);
   auto local = [&](Value block) {
     Value number = k.maximum(k.sub(block, k.index(firstNumber)), k.index(0));
     return k.minimum(number, k.index(segmentBlocks(s)));
   };
-  k.loop(local(firstBlock), local(lastBlock), 1, [&](Value block) {
+  Value first = local(firstBlock), last = local(lastBlock);
+  auto emitAs = [&](Rows rows) {
+    emitBlocks(panel, segment, column, rows, first, last);
+  };
+  if (encodingOfWidth(s.bits, Rows::Few) == encodingOfWidth(s.bits, Rows::Many))
+    emitAs(Rows::Few);
+  else
+    k.ifElse(isMany, [&] { emitAs(Rows::Many); }, [&] { emitAs(Rows::Few); });
+}
+
+void EncodeEmitter::emitBlocks(size_t panel, size_t segment, int64_t column,
+                               Rows rows, Value firstBlock, Value lastBlock) {
+  const Segment &s = layout.panels[panel].segments[segment];
+  const ActivationEncoding encoding = encodingOfWidth(s.bits, rows);
+  int64_t orderBytes = orderEntryBytes(layout.columns);
+  mlir::func::FuncOp function =
+      getEncodeBlock(k.module, k.isa,
+                     {encoding, epsilon.has_value(), orderBytes, s.group != 0});
+  EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, segment);
+  int64_t valueBytes =
+      encoding == ActivationEncoding::CodesI8 ? blockColumns : 4 * blockColumns;
+  Value scale = k.load(
+      k.f32,
+      k.at(matrix, panelOffsets(layout, panel).segmentScales + 4 * segment), 4);
+  k.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value begin = k.mul(block, k.index(blockColumns));
     Value columns =
         k.minimum(k.sub(k.index(s.columns), begin), k.index(blockColumns));
@@ -98,8 +116,9 @@ void EncodeEmitter::emit() {
   if (epsilon)
     norm = k.argument(argument++);
   output = k.argument(argument++);
-  Value tokens = k.argument(argument++), thread = k.argument(argument++),
-        threads = k.argument(argument++);
+  Value tokens = k.argument(argument++), callRows = k.argument(argument++),
+        thread = k.argument(argument++), threads = k.argument(argument++);
+  isMany = emitIsMany(k, callRows);
   int64_t blocks = 0;
   for (const Panel &panel : layout.panels)
     for (const Segment &segment : panel.segments)
@@ -135,7 +154,7 @@ mlir::func::FuncOp StepParts::encode(const MatrixLayout &layout,
   KernelBuilder &k = *builder;
   mlir::OpBuilder::InsertionGuard guard(k.b);
   llvm::SmallVector<Type> types(epsilon ? 4 : 3, k.ptr);
-  types.append(3, k.i64);
+  types.append(4, k.i64);
   mlir::func::FuncOp existing;
   mlir::func::FuncOp function =
       k.beginFunction(table->number(stem), types, existing);

@@ -14,6 +14,7 @@
 
 #include "../ISA.h"
 #include "Dot.h"
+#include "StoredFields.h"
 #include "picollm/Layout/EncodedActivation.h"
 #include "picollm/Layout/Layout.h"
 #include "picollm/Layout/Levels.h"
@@ -29,16 +30,8 @@ public:
              llvm::ArrayRef<int64_t> groups, Value stride)
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits), tokens(kernel.tokens),
         groups(groups), stride(stride),
-        hasSign(hasSignBit(bits, kernel.group > 0)) {
-    if (!hasSign)
-      return;
-    std::vector<int8_t> entries;
-    for (int32_t i = 0; i < 16; ++i)
-      entries.push_back(
-          int8_t(bits == 5 ? magnitudeOf(5, i)
-                           : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
-    table = hooks.makeTable(k, entries);
-  }
+        hasSign(hasSignBit(bits, kernel.group > 0)),
+        fields(k, bits, kernel.group > 0) {}
 
   /// Multiplications whose sum fits int16. The largest code is 2^bits - 1, or,
   /// for 8 bits, -128; the largest level may be larger.
@@ -62,18 +55,8 @@ public:
                     mlir::ValueRange sums);
 
 private:
-  /// Weights as multiplications take them; `sign` is null or negative where
-  /// they are to be subtracted, and never 0.
-  struct Weights {
-    Value values, sign;
-  };
-  static int32_t evenMagnitude(int32_t number) { return 2 * number + 1; }
-  Value vector(Value weights, int64_t number);
-  Value lowNibbles(Value weights, int64_t c, int64_t g);
-  Value unpack(Value weights, int64_t c, int64_t g);
-  Weights lookUp(Value weights, int64_t c, int64_t g);
+  using Weights = StoredFields::Weights;
   Value multiply(const Weights &w, Value four);
-  Value shifted(Value a, int64_t left);
 
   KernelBuilder &k;
   const InstructionHooks &hooks;
@@ -81,74 +64,10 @@ private:
   llvm::ArrayRef<int64_t> groups;
   Value stride;
   bool hasSign;
-  Values table;
+  StoredFields fields;
 };
 
 } // namespace
-
-/// Bytes shifted by whole words: bits that cross bytes must be masked off.
-Value FieldsPass::shifted(Value a, int64_t left) {
-  if (left == 0)
-    return a;
-  Value words = k.bitcast(a, k.vec(16, k.i16));
-  words = left > 0 ? k.shiftLeft(words, left) : k.shiftRight(words, -left);
-  return k.bitcast(words, k.vec(32, k.i8));
-}
-
-/// Of the step at `weights`; see Layout.h for the places of the bits.
-Value FieldsPass::vector(Value weights, int64_t number) {
-  return k.load(k.vec(32, k.i8), k.at(weights, 32 * number), 32);
-}
-
-/// Bits 0-3 of U[c][g].
-Value FieldsPass::lowNibbles(Value weights, int64_t c, int64_t g) {
-  return k.bitAnd(shifted(vector(weights, 2 * c + g % 2), g < 2 ? 0 : -4), 15);
-}
-
-/// U[c][g] of the step at `weights`.
-Value FieldsPass::unpack(Value weights, int64_t c, int64_t g) {
-  if (bits == 8)
-    return k.bitXor(vector(weights, 4 * c + g),
-                    k.constant(k.vec(32, k.i8), 0x80));
-  Value u = lowNibbles(weights, c, g);
-  if (bits >= 6)
-    u = k.bitOr(u, k.bitAnd(shifted(vector(weights, 4 + c), 4 - 2 * g), 0x30));
-  if (bits % 2)
-    u = k.bitOr(u, k.bitAnd(shifted(vector(weights, bits >= 6 ? 6 : 4),
-                                    bits - 1 - (4 * c + g)),
-                            int64_t(1) << (bits - 1)));
-  return u;
-}
-
-/// What is multiplied instead of the codes of unpack().
-FieldsPass::Weights FieldsPass::lookUp(Value weights, int64_t c, int64_t g) {
-  if (!hasSign)
-    return {unpack(weights, c, g), Value()};
-  Value low = lowNibbles(weights, c, g);
-  Value looked = hooks.lookUp(k, table, low);
-  // The sign goes to bit 7 of its byte. Bits beside it do not matter.
-  Value magnitude, sign;
-  if (bits == 5) {
-    magnitude = looked;
-    sign = shifted(vector(weights, 4), 7 - (4 * c + g));
-  } else {
-    Value pairs = vector(weights, 4 + c);
-    Value high = k.bitAnd(shifted(pairs, 4 - 2 * g), 0x10);
-    Value isUneven = k.compare(mlir::arith::CmpIPredicate::ne, high,
-                               k.constant(high.getType(), 0));
-    Value number = k.bitOr(low, high);
-    Value even = k.add(k.add(number, number), k.constant(number.getType(), 1));
-    magnitude = k.add(
-        even, k.select(isUneven, looked, k.constant(looked.getType(), 0)));
-    sign = shifted(pairs, 6 - 2 * g);
-  }
-  sign = k.bitOr(sign, k.constant(sign.getType(), 1));
-  if (hooks.multiplyWithSign)
-    return {magnitude, sign};
-  Value zero = k.constant(magnitude.getType(), 0);
-  Value isNegative = k.compare(mlir::arith::CmpIPredicate::slt, sign, zero);
-  return {k.select(isNegative, k.sub(zero, magnitude), magnitude), Value()};
-}
 
 Value FieldsPass::multiply(const Weights &w, Value four) {
   if (w.sign)
@@ -170,7 +89,7 @@ Values FieldsPass::accumulate(Value weights, Value codes, int64_t steps,
     for (int64_t c : {0, 1}) {
       llvm::SmallVector<Weights> w;
       for (int64_t g : groups)
-        w.push_back(lookUp(k.at(weights, s * stepBytes(bits)), c, g));
+        w.push_back(fields.read(k.at(weights, s * stepBytes(bits)), c, g));
       Value token = k.at(codes, s * stepColumns + 4 * c);
       ++done;
       for (int64_t t = 0; t < tokens; ++t) {
@@ -222,8 +141,8 @@ static void emitPass(KernelBuilder &k, const DotKernel &kernel,
   llvm::SmallVector<RowGroups> ofRows;
   for (int64_t octet : groups)
     if (kernel.group)
-      ofRows.push_back(
-          loadGroups(k, kernel, a, begin, octet, bits == 8 ? 256 : 0));
+      ofRows.push_back(loadGroups(k, bits, a.weights, a.columns, begin, octet,
+                                  bits == 8 ? 256 : 0));
   Value offset = k.div(begin, k.index(blockColumns / 4));
   for (int64_t t = 0; t < tokens; ++t) {
     if (t)

@@ -150,8 +150,8 @@ void picollm::emitPlanes(KernelBuilder &k, const DotKernel &kernel,
     const int64_t perToken = 2 * sumsPerToken(kernel);
     llvm::SmallVector<RowGroups> groups;
     for (int64_t octet = 0; octet < 4 && kernel.group; ++octet)
-      groups.push_back(
-          loadGroups(k, kernel, a, begin, octet, (int64_t(1) << bits) - 1));
+      groups.push_back(loadGroups(k, bits, a.weights, a.columns, begin, octet,
+                                  (int64_t(1) << bits) - 1));
     Value offset = k.div(begin, k.index(blockColumns / 4));
     for (int64_t t = 0; t < tokens; ++t) {
       if (t)

@@ -53,7 +53,8 @@ static void encodeTables(const float *x, float segmentScale,
 }
 
 EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
-                                              size_t panel, const float *x) {
+                                              size_t panel, const float *x,
+                                              Rows rows) {
   std::vector<float> scaled(matrix.layout.columns);
   for (size_t j = 0; j < scaled.size(); ++j)
     scaled[j] = x[matrix.order[j]] * halfToFloat(matrix.columnScales[j]);
@@ -65,7 +66,7 @@ EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
     encoded.segment = segment;
     encoded.begin = begin;
     int64_t end = begin + segment.columns;
-    ActivationEncoding encoding = encodingOfWidth(segment.bits);
+    ActivationEncoding encoding = encodingOfWidth(segment.bits, rows);
     if (encoding == ActivationEncoding::F32)
       for (int64_t j = begin; j < end; ++j)
         encoded.values.push_back(scaled[j] * segmentScale);
@@ -94,7 +95,7 @@ static int32_t blockSum(const EncodedBlock &block, const uint16_t *codes,
                         int64_t stride, int64_t row) {
   const bool hasGroups = block.group >= 0;
   int32_t sum = 0;
-  if (encodingOfWidth(block.bits) == ActivationEncoding::CodesI8) {
+  if (block.tables.empty()) {
     for (int64_t j = 0; j < block.columns; ++j)
       sum += levelOf(block.bits, codes + j, stride, row, hasGroups) *
              block.codes[j];
@@ -135,8 +136,8 @@ std::vector<int32_t> reference::blockSums(const QuantizedMatrix &matrix,
 }
 
 void reference::linear(const QuantizedMatrix &matrix, size_t panel,
-                       const float *x, float *y) {
-  EncodedActivation activation = encodeActivation(matrix, panel, x);
+                       const float *x, Rows rows, float *y) {
+  EncodedActivation activation = encodeActivation(matrix, panel, x, rows);
   const QuantizedPanel &values = matrix.panels[panel];
   const int64_t groups = panelGroups(matrix.layout.panels[panel]);
   for (int64_t i = 0; i < matrix.layout.panels[panel].rows; ++i) {

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define PICOLLM_ABI_VERSION 1
+#define PICOLLM_ABI_VERSION 2
 
 /* Bytes of a build id: the first 16 bytes of the SHA-256 of the weight file's
  * content. Library and weight file carry the same one. */
@@ -29,6 +29,9 @@ typedef struct picollm_step_arguments {
   int64_t context;       /* positions the KV cache has room for */
   int64_t logits_begin;  /* logits are wanted for tokens[logits_begin..);
                             token_count where none is wanted */
+  int64_t call_tokens;   /* of the whole call, of which this step may be a part:
+                            how activations are encoded depends on it */
+  int64_t call_logits;   /* rows of logits of the whole call, likewise */
   void *barrier;         /* passed to wait */
   void (*wait)(void *barrier); /* returns once all threads have called it */
 } picollm_step_arguments;
@@ -84,7 +87,7 @@ typedef const picollm_bundle *(*picollm_bundle_function)(void);
 } /* extern "C" */
 
 static_assert(sizeof(picollm_bundle) == 32, "generated code fills it");
-static_assert(sizeof(picollm_step_arguments) == 88,
+static_assert(sizeof(picollm_step_arguments) == 104,
               "generated code indexes it");
 static_assert(sizeof(picollm_compiled_model) == 128, "generated code fills it");
 #endif

@@ -14,9 +14,9 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   %x = picollm_step.buffer at 64 : memref<?x16xf32>
   %y = picollm_step.buffer at 128 : memref<?x16xf32>
   %kv = picollm_step.buffer at 192 : memref<?x8xf32>
-  // CHECK: %[[E:.*]] = picollm_step.buffer at 256 : memref<?x128xi8>
-  %e = picollm_step.buffer at 256 : memref<?x128xi8>
-  %f = picollm_step.buffer at 448 : memref<?x256xi8>
+  // CHECK: %[[E:.*]] = picollm_step.buffer at 256 : memref<?x192xi8>
+  %e = picollm_step.buffer at 256 : memref<?x192xi8>
+  %f = picollm_step.buffer at 448 : memref<?x448xi8>
   %z = picollm_step.buffer at 832 : memref<?x32xf32>
   // CHECK: picollm_step.rotation #rotation into %[[ANGLES]] : memref<?x8xf32>
   picollm_step.rotation <frequencies = [1.0, 0.5, 0.25, 0.125], scale = 1.0 : f64> into %angles : memref<?x8xf32>
@@ -26,22 +26,22 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.embedding @m(%t) scale 4.0 into %x : memref<?xi32>, memref<?x16xf32>
   // CHECK: picollm_step.barrier
   picollm_step.barrier
-  // CHECK: picollm_step.encode %[[X]] for @m into %[[E]] : memref<?x16xf32>, memref<?x128xi8>
-  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x128xi8>
-  // CHECK: picollm_step.encode wanted %[[X]] for @m norm @norm epsilon 1.000000e-05 into %[[E]] : memref<?x16xf32>, memref<?x128xi8>
-  picollm_step.encode wanted %x for @m norm @norm epsilon 1.0e-05 into %e : memref<?x16xf32>, memref<?x128xi8>
-  // CHECK: picollm_step.linear store %{{.*}}, @two into %[[X]], %[[Y:.*]] : memref<?x256xi8>, memref<?x16xf32>, memref<?x16xf32>
-  picollm_step.linear store %f, @two into %x, %y : memref<?x256xi8>, memref<?x16xf32>, memref<?x16xf32>
-  // CHECK: picollm_step.linear store %{{.*}}, @split into %[[Z:.*]] : memref<?x256xi8>, memref<?x32xf32>
-  picollm_step.linear store %f, @split into %z : memref<?x256xi8>, memref<?x32xf32>
-  // CHECK: picollm_step.linear add %{{.*}}, @split into %[[Z]] : memref<?x256xi8>, memref<?x32xf32>
-  picollm_step.linear add %f, @split into %z : memref<?x256xi8>, memref<?x32xf32>
-  // CHECK: picollm_step.linear add %[[E]], @m into %[[X]] : memref<?x128xi8>, memref<?x16xf32>
-  picollm_step.linear add %e, @m into %x : memref<?x128xi8>, memref<?x16xf32>
+  // CHECK: picollm_step.encode %[[X]] for @m into %[[E]] : memref<?x16xf32>, memref<?x192xi8>
+  picollm_step.encode %x for @m into %e : memref<?x16xf32>, memref<?x192xi8>
+  // CHECK: picollm_step.encode wanted %[[X]] for @m norm @norm epsilon 1.000000e-05 into %[[E]] : memref<?x16xf32>, memref<?x192xi8>
+  picollm_step.encode wanted %x for @m norm @norm epsilon 1.0e-05 into %e : memref<?x16xf32>, memref<?x192xi8>
+  // CHECK: picollm_step.linear store %{{.*}}, @two into %[[X]], %[[Y:.*]] : memref<?x448xi8>, memref<?x16xf32>, memref<?x16xf32>
+  picollm_step.linear store %f, @two into %x, %y : memref<?x448xi8>, memref<?x16xf32>, memref<?x16xf32>
+  // CHECK: picollm_step.linear store %{{.*}}, @split into %[[Z:.*]] : memref<?x448xi8>, memref<?x32xf32>
+  picollm_step.linear store %f, @split into %z : memref<?x448xi8>, memref<?x32xf32>
+  // CHECK: picollm_step.linear add %{{.*}}, @split into %[[Z]] : memref<?x448xi8>, memref<?x32xf32>
+  picollm_step.linear add %f, @split into %z : memref<?x448xi8>, memref<?x32xf32>
+  // CHECK: picollm_step.linear add %[[E]], @m into %[[X]] : memref<?x192xi8>, memref<?x16xf32>
+  picollm_step.linear add %e, @m into %x : memref<?x192xi8>, memref<?x16xf32>
   // CHECK: picollm_step.linear silu %{{.*}}, @two into %[[Y]]
-  picollm_step.linear silu %f, @two into %y : memref<?x256xi8>, memref<?x16xf32>
+  picollm_step.linear silu %f, @two into %y : memref<?x448xi8>, memref<?x16xf32>
   // CHECK: picollm_step.linear gelu_tanh %{{.*}}, @two into %[[Y]]
-  picollm_step.linear gelu_tanh %f, @two into %y : memref<?x256xi8>, memref<?x16xf32>
+  picollm_step.linear gelu_tanh %f, @two into %y : memref<?x448xi8>, memref<?x16xf32>
   // CHECK: picollm_step.attention %[[X]], %[[KV:.*]], %[[KV]] angles %[[ANGLES]] layer 3 heads 2 kv_heads 1 scale 3.500000e-01 into %[[Y]] : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   picollm_step.attention %x, %kv, %kv angles %angles layer 3 heads 2 kv_heads 1 scale 0.35 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   // CHECK: picollm_step.attention %[[X]], %[[KV]], %[[KV]] layer 3 heads 2 kv_heads 1 scale 3.500000e-01 into %[[Y]] : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
@@ -50,8 +50,8 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.attention %x, %kv, %kv angles %angles norms @head_norm, @head_norm epsilon 1.0e-05 layer 3 heads 2 kv_heads 1 scale 0.35 window 5 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   // CHECK: picollm_step.add_norm %[[Y]] norm @norm epsilon 1.000000e-05 into %[[X]] : memref<?x16xf32>, memref<?x16xf32>
   picollm_step.add_norm %y norm @norm epsilon 1.0e-05 into %x : memref<?x16xf32>, memref<?x16xf32>
-  // CHECK: picollm_step.linear store wanted %[[E]], @m into %logits : memref<?x128xi8>, memref<?x16xf32>
-  picollm_step.linear store wanted %e, @m into %l : memref<?x128xi8>, memref<?x16xf32>
+  // CHECK: picollm_step.linear store wanted %[[E]], @m into %logits : memref<?x192xi8>, memref<?x16xf32>
+  picollm_step.linear store wanted %e, @m into %l : memref<?x192xi8>, memref<?x16xf32>
 }
 
 // Without scratch bytes: buffers have no place yet.

@@ -125,9 +125,9 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c1)}}
-  picollm_step.encode %x for @w into %o : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @w into %o : memref<?x16xf32>, memref<?x192xi8>
   return
 }
 
@@ -138,9 +138,22 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x8xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x8xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c2)}}
-  picollm_step.encode %x for @m into %o : memref<?x8xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @m into %o : memref<?x8xf32>, memref<?x192xi8>
+  return
+}
+
+// -----
+
+picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
+picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
+picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
+picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
+picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+  // expected-error @below {{(step_encode_c3)}}
+  picollm_step.encode %x for @m into %o : memref<?x16xf32>, memref<?x128xi8>
   return
 }
 
@@ -152,21 +165,8 @@ picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encodi
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
 func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
-  // expected-error @below {{(step_encode_c3)}}
-  picollm_step.encode %x for @m into %o : memref<?x16xf32>, memref<?x192xi8>
-  return
-}
-
-// -----
-
-picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
-picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
-picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
-picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
   // expected-error @below {{(step_encode_c4)}}
-  picollm_step.encode %x for @m norm @norm epsilon -1.0 into %o : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @m norm @norm epsilon -1.0 into %o : memref<?x16xf32>, memref<?x192xi8>
   return
 }
 
@@ -177,9 +177,9 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c4)}}
-  "picollm_step.encode"(%x, %o) <{weight = @m, norm = @norm}> : (memref<?x16xf32>, memref<?x128xi8>) -> ()
+  "picollm_step.encode"(%x, %o) <{weight = @m, norm = @norm}> : (memref<?x16xf32>, memref<?x192xi8>) -> ()
   return
 }
 
@@ -190,9 +190,9 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c5)}}
-  picollm_step.encode %x for @m norm @short epsilon 0.0 into %o : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @m norm @short epsilon 0.0 into %o : memref<?x16xf32>, memref<?x192xi8>
   return
 }
 
@@ -203,9 +203,9 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c5)}}
-  picollm_step.encode %x for @m norm @half epsilon 0.0 into %o : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @m norm @half epsilon 0.0 into %o : memref<?x16xf32>, memref<?x192xi8>
   return
 }
 
@@ -216,9 +216,9 @@ picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encodi
 picollm.weight @norm : tensor<16xf32> <file = "m", offset = 0, size = 64, encoding = "f32", hash = "">
 picollm.weight @short : tensor<8xf32> <file = "m", offset = 0, size = 32, encoding = "f32", hash = "">
 picollm.weight @half : tensor<16xf32> <file = "m", offset = 0, size = 32, encoding = "f16", hash = "">
-func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
+func.func @f(%x: memref<?x16xf32>, %o: memref<?x192xi8>) {
   // expected-error @below {{(step_encode_c5)}}
-  picollm_step.encode %x for @m norm @m epsilon 0.0 into %o : memref<?x16xf32>, memref<?x128xi8>
+  picollm_step.encode %x for @m norm @m epsilon 0.0 into %o : memref<?x16xf32>, memref<?x192xi8>
   return
 }
 
@@ -226,9 +226,9 @@ func.func @f(%x: memref<?x16xf32>, %o: memref<?x128xi8>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c1)}}
-  picollm_step.linear store %x, @w into %a, %b : memref<?x256xi8>, memref<?x8xf32>, memref<?x8xf32>
+  picollm_step.linear store %x, @w into %a, %b : memref<?x448xi8>, memref<?x8xf32>, memref<?x8xf32>
   return
 }
 
@@ -246,9 +246,9 @@ func.func @f(%x: memref<?x192xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c3)}}
-  picollm_step.linear add %x, @two into %a, %b : memref<?x256xi8>, memref<?x8xf32>, memref<?x8xf32>
+  picollm_step.linear add %x, @two into %a, %b : memref<?x448xi8>, memref<?x8xf32>, memref<?x8xf32>
   return
 }
 
@@ -256,9 +256,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
 
 picollm_layout.weight @m : !picollm_layout.matrix<16, [8: 4x16]> <file = "m", offset = 0, size = 512, encoding = "packed", hash = ""> sources ["w"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x128xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x192xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c3)}}
-  picollm_step.linear silu %x, @m into %a : memref<?x128xi8>, memref<?x8xf32>
+  picollm_step.linear silu %x, @m into %a : memref<?x192xi8>, memref<?x8xf32>
   return
 }
 
@@ -266,9 +266,9 @@ func.func @f(%x: memref<?x128xi8>, %a: memref<?x8xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [16: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c3)}}
-  picollm_step.linear gelu_tanh %x, @two into %a : memref<?x256xi8>, memref<?x8xf32>
+  picollm_step.linear gelu_tanh %x, @two into %a : memref<?x448xi8>, memref<?x8xf32>
   return
 }
 
@@ -276,9 +276,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
 
 // Two panels of one source are no gate and up.
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{joins gate and up, expected two sources of one panel each and equal rows (step_linear_c3)}}
-  picollm_step.linear silu %x, @split into %a : memref<?x256xi8>, memref<?x8xf32>
+  picollm_step.linear silu %x, @split into %a : memref<?x448xi8>, memref<?x8xf32>
   return
 }
 
@@ -286,27 +286,27 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
 
 // Gate and up of three panels.
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16], [16: 4x16]> <file = "m", offset = 0, size = 1216, encoding = "packed", hash = ""> sources ["a", "a", "b"]
-func.func @f(%x: memref<?x384xi8>, %a: memref<?x16xf32>) {
+func.func @f(%x: memref<?x576xi8>, %a: memref<?x16xf32>) {
   // expected-error @below {{(step_linear_c3)}}
-  picollm_step.linear silu %x, @split into %a : memref<?x384xi8>, memref<?x16xf32>
+  picollm_step.linear silu %x, @split into %a : memref<?x576xi8>, memref<?x16xf32>
   return
 }
 
 // -----
 
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
   // expected-error @below {{has 2 outputs, expected 1 (step_linear_c4)}}
-  picollm_step.linear store %x, @split into %a, %b : memref<?x256xi8>, memref<?x8xf32>, memref<?x8xf32>
+  picollm_step.linear store %x, @split into %a, %b : memref<?x448xi8>, memref<?x8xf32>, memref<?x8xf32>
   return
 }
 
 // -----
 
 picollm_layout.weight @split : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "a"]
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{has an output of 8 columns, expected the source's 16 rows (step_linear_c5)}}
-  picollm_step.linear add %x, @split into %a : memref<?x256xi8>, memref<?x8xf32>
+  picollm_step.linear add %x, @split into %a : memref<?x448xi8>, memref<?x8xf32>
   return
 }
 
@@ -314,9 +314,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c4)}}
-  picollm_step.linear store %x, @two into %a : memref<?x256xi8>, memref<?x8xf32>
+  picollm_step.linear store %x, @two into %a : memref<?x448xi8>, memref<?x8xf32>
   return
 }
 
@@ -324,9 +324,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c4)}}
-  picollm_step.linear silu %x, @two into %a, %b : memref<?x256xi8>, memref<?x8xf32>, memref<?x8xf32>
+  picollm_step.linear silu %x, @two into %a, %b : memref<?x448xi8>, memref<?x8xf32>, memref<?x8xf32>
   return
 }
 
@@ -334,9 +334,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x8xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x16xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>, %b: memref<?x16xf32>) {
   // expected-error @below {{(step_linear_c5)}}
-  picollm_step.linear store %x, @two into %a, %b : memref<?x256xi8>, memref<?x8xf32>, memref<?x16xf32>
+  picollm_step.linear store %x, @two into %a, %b : memref<?x448xi8>, memref<?x8xf32>, memref<?x16xf32>
   return
 }
 
@@ -344,9 +344,9 @@ func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>, %b: memref<?x16xf32>) {
 
 picollm_layout.weight @two : !picollm_layout.matrix<16, [8: 4x16], [8: 3x16]> <file = "m", offset = 0, size = 832, encoding = "packed", hash = ""> sources ["a", "b"]
 picollm.weight @w : tensor<8x16xf32> <file = "m", offset = 0, size = 512, encoding = "f32", hash = "">
-func.func @f(%x: memref<?x256xi8>, %a: memref<?x8xf32>) {
+func.func @f(%x: memref<?x448xi8>, %a: memref<?x8xf32>) {
   // expected-error @below {{(step_linear_c6)}}
-  picollm_step.linear store %x, @two into %a, %a : memref<?x256xi8>, memref<?x8xf32>, memref<?x8xf32>
+  picollm_step.linear store %x, @two into %a, %a : memref<?x448xi8>, memref<?x8xf32>, memref<?x8xf32>
   return
 }
 

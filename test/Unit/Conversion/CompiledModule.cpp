@@ -98,7 +98,7 @@ void CompiledModule::call(const std::string &name,
     a[i] = arguments[i].value + reinterpret_cast<intptr_t>(arguments[i].data);
   // Arguments too many are not looked at in any calling convention here.
   using Function = void(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                        int64_t, int64_t);
+                        int64_t, int64_t, int64_t);
   reinterpret_cast<Function *>(address)(a[0], a[1], a[2], a[3], a[4], a[5],
-                                        a[6], a[7]);
+                                        a[6], a[7], a[8]);
 }

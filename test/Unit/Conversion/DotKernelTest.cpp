@@ -39,10 +39,11 @@ std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
 
 /// One segment of one tile and its activations for some tokens.
 struct Problem {
-  Problem(const DotKernel &kernel, int64_t columns, Fill fill)
-      : bits(kernel.bits), columns(columns), tokens(kernel.tokens),
-        segment{bits, columns, kernel.group},
-        layout{columns, {{32, {segment}}}},
+  Problem(int64_t bits, int64_t group, int64_t tokens, Rows rows,
+          int64_t columns, Fill fill)
+      : bits(bits), columns(columns), tokens(tokens),
+        hasTables(bits <= 4 && rows == Rows::Few),
+        segment{bits, columns, group}, layout{columns, {{32, {segment}}}},
         offsets(encodedSegmentOffsets(layout, 0, 0)),
         stride(encodedActivationBytes(layout)),
         weights(segmentTileBytes(segment)), encoded(stride * tokens) {
@@ -120,21 +121,20 @@ struct Problem {
       }
       return;
     }
-    bool tables = bits <= 4;
     // The two halves of a table are opposite, as those of the encoder are.
-    for (int64_t j = 0; tables && j < columns / 4; ++j)
+    for (int64_t j = 0; hasTables && j < columns / 4; ++j)
       for (int64_t i = 0; i < 8; ++i) {
         int8_t entry = signedByte();
         token[offsets.values + 16 * j + 15 - i] = entry;
         token[offsets.values + 16 * j + i] = -entry;
       }
-    for (int64_t j = 0; !tables && j < columns; ++j)
+    for (int64_t j = 0; !hasTables && j < columns; ++j)
       token[offsets.values + j] = signedByte();
     for (int64_t block = 0; block * 128 < columns; ++block) {
       float scale = std::uniform_real_distribution<float>(0.001f, 1)(random);
       std::memcpy(token + offsets.scales + 4 * block, &scale, 4);
       int32_t sum = wholeSum(t, block);
-      if (!tables || segment.group)
+      if (!hasTables || segment.group)
         std::memcpy(token + offsets.sums + 4 * block, &sum, 4);
     }
   }
@@ -145,7 +145,7 @@ struct Problem {
     const uint8_t *values = encoded.data() + t * stride + offsets.values;
     int64_t sum = 0;
     for (int64_t j = block * 128; j < std::min(columns, block * 128 + 128); ++j)
-      sum += bits > 4     ? int8_t(values[j])
+      sum += !hasTables   ? int8_t(values[j])
              : j % 4 == 3 ? int8_t(values[j / 4 * 16 + 15])
                           : 0;
     return sum;
@@ -191,12 +191,23 @@ struct Problem {
                        : ofFourBits[plane][below];
   }
 
+  int64_t levelInTile(int64_t row, int64_t column) {
+    if (bits > 4)
+      return level(code(row, column));
+    int64_t sum = 0;
+    for (int64_t p = 0; p < bits; ++p)
+      for (int64_t above = 0; above <= std::min<int64_t>(row, 2); ++above)
+        sum += (code(row - above, column) >> p & 1 ? 1 : -1) *
+               planeWeight(p, above);
+    return sum;
+  }
+
   int64_t blockSum(int64_t t, int64_t row, int64_t begin, int64_t end) {
     const uint8_t *token = encoded.data() + t * stride + offsets.values;
     int64_t sum = 0;
-    for (int64_t j = begin; bits > 4 && j < end; ++j)
-      sum += level(code(row, j)) * int8_t(token[j]);
-    for (int64_t j = begin; bits <= 4 && j < end; j += 4)
+    for (int64_t j = begin; !hasTables && j < end; ++j)
+      sum += levelInTile(row, j) * int8_t(token[j]);
+    for (int64_t j = begin; hasTables && j < end; j += 4)
       for (int64_t p = 0; p < bits; ++p)
         for (int64_t above = 0; above <= std::min<int64_t>(row, 2); ++above) {
           int64_t entry = 0;
@@ -232,6 +243,7 @@ struct Problem {
   }
 
   int64_t bits, columns, tokens;
+  bool hasTables; ///< instead of codes
   Segment segment;
   MatrixLayout layout;
   EncodedSegmentOffsets offsets;
@@ -251,11 +263,14 @@ protected:
     compiled = std::make_unique<CompiledModule>(GetParam());
     for (const DotKernel &kernel : dotKernels(GetParam()))
       getDotKernel(compiled->getModule(), kernel).setPublic();
+    for (const ProductKernel &kernel : productKernels(GetParam()))
+      getProductKernel(compiled->getModule(), kernel).setPublic();
     compiled->load();
   }
 
   void check(const DotKernel &kernel, int64_t columns, Fill fill) {
-    Problem problem(kernel, columns, fill);
+    Problem problem(kernel.bits, kernel.group, kernel.tokens, Rows::Few,
+                    columns, fill);
     AlignedBuffer<float> sums(32 * kernel.tokens, 0.375f);
     const EncodedSegmentOffsets &o = problem.offsets;
     compiled->call(kernel.name(), {problem.weights,
@@ -265,10 +280,32 @@ protected:
                                    columns,
                                    problem.stride,
                                    sums});
-    for (int64_t t = 0; t < kernel.tokens; ++t)
+    expectSums(problem, sums, kernel.name(), fill);
+  }
+
+  void check(const ProductKernel &kernel, int64_t tokens, int64_t columns,
+             Fill fill) {
+    Problem problem(kernel.bits, kernel.group, tokens, Rows::Many, columns,
+                    fill);
+    AlignedBuffer<float> sums(32 * tokens, 0.375f);
+    const EncodedSegmentOffsets &o = problem.offsets;
+    compiled->call(kernel.name(), {problem.weights,
+                                   {problem.encoded, o.values},
+                                   {problem.encoded, o.scales},
+                                   {problem.encoded, o.sums},
+                                   columns,
+                                   problem.stride,
+                                   tokens,
+                                   sums});
+    expectSums(problem, sums, kernel.name(), fill);
+  }
+
+  void expectSums(Problem &problem, AlignedBuffer<float> &sums,
+                  const std::string &name, Fill fill) {
+    for (int64_t t = 0; t < problem.tokens; ++t)
       for (int64_t row = 0; row < 32; ++row)
         ASSERT_EQ(sums[32 * t + row], problem.expected(t, row, 0.375f))
-            << kernel.name() << " columns " << columns << " token " << t
+            << name << " columns " << problem.columns << " token " << t
             << " row " << row << " fill " << int(fill);
   }
 
@@ -289,6 +326,25 @@ TEST_P(DotKernels, ExtremeCodesDoNotOverflow) {
     for (Fill fill : {Fill::AllMaximal, Fill::AllMinimal, Fill::Opposed})
       for (int64_t columns : {8, 120, 128, 264})
         check(kernel, columns, fill);
+}
+
+TEST_P(DotKernels, ProductsOfEveryNumberOfTokens) {
+  for (const ProductKernel &kernel : productKernels(GetParam()))
+    for (int64_t tokens : {1, 2, 3, 7, 8, 9, 16, 21})
+      check(kernel, tokens, 136, Fill::Random);
+}
+
+TEST_P(DotKernels, ProductsOfEveryLengthOfTheLastBlock) {
+  for (const ProductKernel &kernel : productKernels(GetParam()))
+    for (int64_t columns : {8, 16, 40, 64, 120, 128, 256, 264, 1000})
+      check(kernel, 10, columns, Fill::Random);
+}
+
+TEST_P(DotKernels, ProductsOfExtremeCodesDoNotOverflow) {
+  for (const ProductKernel &kernel : productKernels(GetParam()))
+    for (Fill fill : {Fill::AllMaximal, Fill::AllMinimal, Fill::Opposed})
+      for (int64_t columns : {8, 128, 264})
+        check(kernel, 9, columns, fill);
 }
 
 INSTANTIATE_TEST_SUITE_P(, DotKernels, testing::ValuesIn(allInstructionSets()),

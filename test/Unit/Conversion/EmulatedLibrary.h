@@ -11,7 +11,7 @@
 
 namespace picollm {
 
-constexpr size_t kMaximumArguments = 8;
+constexpr size_t kMaximumArguments = 9;
 
 struct FunctionArgument {
   void *data;    ///< of a buffer, or null

@@ -122,7 +122,8 @@ protected:
     AlignedBuffer<uint8_t> packed = pack(matrix);
     AlignedBuffer<uint8_t> out(encodedActivationBytes(matrix.layout) * tokens);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->call(function, {packed, x, out, tokens, thread, threads});
+      compiled->call(function,
+                     {packed, x, out, tokens, tokens, thread, threads});
     return out;
   }
 
@@ -138,19 +139,19 @@ protected:
 std::unique_ptr<CompiledModule> StepPartsTest::compiled;
 Names StepPartsTest::names;
 
-/// y of panel `panel` for one token, by the interpreter.
+/// y of panel `panel` for one of `rows` tokens, by the interpreter.
 std::vector<float> expectedPanel(const QuantizedMatrix &matrix, size_t panel,
-                                 const float *x) {
+                                 const float *x, Rows rows = Rows::Few) {
   std::vector<float> y(matrix.layout.panels[panel].rows);
-  reference::linear(matrix, panel, x, y.data());
+  reference::linear(matrix, panel, x, rows, y.data());
   return y;
 }
 
 void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
-                    const float *x) {
+                    const float *x, Rows rows) {
   const MatrixLayout &layout = matrix.layout;
   for (size_t p = 0; p < layout.panels.size(); ++p) {
-    auto expected = reference::encodeActivation(matrix, p, x);
+    auto expected = reference::encodeActivation(matrix, p, x, rows);
     for (size_t s = 0; s < expected.size(); ++s) {
       EncodedSegmentOffsets at = encodedSegmentOffsets(layout, p, s);
       const uint8_t *values = token + at.values;
@@ -183,13 +184,13 @@ void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
 void StepPartsTest::checkEncoding(const MatrixLayout &layout,
                                   const std::string &function) {
   QuantizedMatrix matrix = randomMatrix(layout, 1);
-  for (int64_t tokens : {1, 5}) {
+  for (int64_t tokens : {1, 5, 15, 16, 33}) {
     std::vector<float> x = randomFloats(264 * tokens, 2);
     for (int64_t threads : {1, 2, 3}) {
       auto out = encode(function, matrix, x, tokens, threads);
       for (int64_t t = 0; t < tokens; ++t)
         expectEncoding(matrix, out.data() + t * (out.size() / tokens),
-                       &x[264 * t]);
+                       &x[264 * t], toRows(tokens));
     }
   }
 }
@@ -219,7 +220,7 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
     AlignedBuffer<uint8_t> out(bytes * 2);
     for (int64_t thread = 0; thread < threads; ++thread)
       compiled->call(name().encodeNorm,
-                     {packed, x, norm, out, 2, thread, threads});
+                     {packed, x, norm, out, 2, 2, thread, threads});
     for (int64_t t = 0; t < 2; ++t) {
       double squares = 0;
       for (int64_t j = 0; j < 264; ++j)
@@ -228,7 +229,8 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
       std::vector<float> normalised(264);
       for (int64_t j = 0; j < 264; ++j)
         normalised[j] = x[264 * t + j] * inverse * norm[j];
-      expectEncoding(matrix, out.data() + t * bytes, normalised.data());
+      expectEncoding(matrix, out.data() + t * bytes, normalised.data(),
+                     Rows::Few);
     }
   }
 }
@@ -238,7 +240,7 @@ void StepPartsTest::checkProduct(const MatrixLayout &layout,
                                  const std::string &linearName) {
   QuantizedMatrix matrix = randomMatrix(layout, 6);
   AlignedBuffer<uint8_t> packed = pack(matrix);
-  for (int64_t tokens : {1, 4, 7, 70}) {
+  for (int64_t tokens : {1, 4, 7, 15, 16, 29, 70}) {
     std::vector<float> x = randomFloats(264 * tokens, 7);
     auto encoded = encode(encodeName, matrix, x, tokens, 1);
     for (int64_t threads : {1, 2, 3}) {
@@ -247,10 +249,10 @@ void StepPartsTest::checkProduct(const MatrixLayout &layout,
         y[p].assign(matrix.layout.panels[p].rows * tokens, NAN);
       for (int64_t thread = 0; thread < threads; ++thread)
         compiled->call(linearName, {packed, encoded, y[0], y[1], y[2], tokens,
-                                    thread, threads});
+                                    tokens, thread, threads});
       for (size_t p = 0; p < 3; ++p)
         for (int64_t t = 0; t < tokens; ++t) {
-          auto expected = expectedPanel(matrix, p, &x[264 * t]);
+          auto expected = expectedPanel(matrix, p, &x[264 * t], toRows(tokens));
           for (size_t row = 0; row < expected.size(); ++row)
             ASSERT_EQ(y[p][t * expected.size() + row], expected[row])
                 << "panel " << p << " token " << t << " row " << row;
@@ -288,10 +290,11 @@ TEST_P(StepPartsTest, PanelsOfOneSourceShareAnOutput) {
       std::vector<float> first(102 * tokens, NAN), second(33 * tokens, NAN);
       std::vector<float> sum = randomFloats(135 * tokens, 8), before = sum;
       for (int64_t thread = 0; thread < threads; ++thread) {
-        compiled->call(name().linearOfSources, {packed, encoded, first, second,
-                                                tokens, thread, threads});
+        compiled->call(
+            name().linearOfSources,
+            {packed, encoded, first, second, tokens, tokens, thread, threads});
         compiled->call(name().addPanels,
-                       {packed, encoded, sum, tokens, thread, threads});
+                       {packed, encoded, sum, tokens, tokens, thread, threads});
       }
       for (int64_t t = 0; t < tokens; ++t) {
         auto expected = expectedPanels(matrix, &x[264 * t]);
@@ -318,7 +321,8 @@ TEST_P(StepPartsTest, AddingProductKeepsTheResidual) {
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> y = residual;
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled->call(name().add, {packed, encoded, y, tokens, thread, threads});
+      compiled->call(name().add,
+                     {packed, encoded, y, tokens, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
       auto expected = expectedPanel(matrix, 0, &x[96 * t]);
       for (int64_t row = 0; row < rows; ++row)
@@ -336,7 +340,8 @@ void checkGate(CompiledModule &compiled, const QuantizedMatrix &matrix,
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> y(rows * tokens, NAN);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled.call(function, {packed, encoded, y, tokens, thread, threads});
+      compiled.call(function,
+                    {packed, encoded, y, tokens, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
       auto g = expectedPanel(matrix, 0, &x[128 * t]);
       auto u = expectedPanel(matrix, 1, &x[128 * t]);

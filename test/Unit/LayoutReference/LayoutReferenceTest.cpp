@@ -39,7 +39,7 @@ double relativeError(const QuantizedMatrix &matrix, size_t panel) {
   int64_t columns = matrix.layout.columns;
   std::vector<float> x = randomActivation(columns), row(columns);
   std::vector<float> y(matrix.layout.panels[panel].rows);
-  linear(matrix, panel, x.data(), y.data());
+  linear(matrix, panel, x.data(), Rows::Few, y.data());
   double worst = 0;
   for (size_t i = 0; i < y.size(); ++i) {
     dequantizeRow(matrix, panel, i, row.data());
@@ -58,7 +58,7 @@ double relativeError(const QuantizedMatrix &matrix, size_t panel) {
 TEST(LayoutReference, CodesRoundToEvenAndKeepTheirSum) {
   QuantizedMatrix matrix = plainMatrix({8, {{1, {{5, 8}}}}});
   float x[8] = {127.0f, -127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 3.25f};
-  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  EncodedActivation activation = encodeActivation(matrix, 0, x, Rows::Few);
   ASSERT_EQ(activation.size(), 1u);
   ASSERT_EQ(activation[0].blocks.size(), 1u);
   const EncodedBlock &block = activation[0].blocks[0];
@@ -71,7 +71,7 @@ TEST(LayoutReference, TableHoldsSignedSumsOfFourColumns) {
   QuantizedMatrix matrix = plainMatrix({8, {{1, {{2, 8}}}}});
   matrix.panels[0].segmentScales[0] = 0.5f;
   float x[8] = {100.0f, 20.0f, -6.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f};
-  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  EncodedActivation activation = encodeActivation(matrix, 0, x, Rows::Few);
   const EncodedBlock &block = activation[0].blocks[0];
   ASSERT_EQ(block.tables.size(), 2u);
   EXPECT_EQ(block.scale, 0.5f); // 127 / 127 * a
@@ -88,7 +88,7 @@ TEST(LayoutReference, BlockSumsOfBothFamiliesByHand) {
   float x[16] = {127, 1, 2, 3, 4, 5, 6, 7, 124, 1, 1, 1, 10, 20, 30, 40};
   matrix.panels[0].codes = {15, 31, 31, 31, 0, 31, 31, 31,
                             1,  0,  0,  1,  0, 0,  1,  0};
-  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  EncodedActivation activation = encodeActivation(matrix, 0, x, Rows::Few);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
   ASSERT_EQ(sums.size(), 2u);
   EXPECT_EQ(sums[0], 50 * 127 - 50 * (1 + 2 + 3) + 1 * 4 - 50 * (5 + 6 + 7));
@@ -121,7 +121,7 @@ TEST(LayoutReference, SignsAreFilteredOverTheRowsOfATile) {
     for (int64_t j : {0, 1}) {
       float x[8] = {};
       x[j] = 127;
-      EncodedActivation activation = encodeActivation(matrix, 0, x);
+      EncodedActivation activation = encodeActivation(matrix, 0, x, Rows::Few);
       EXPECT_EQ(blockSums(matrix, 0, activation, i)[0], 127 * int32_t(row[j]))
           << "row " << i;
     }
@@ -161,7 +161,7 @@ TEST(LayoutReference, BlockSumsWithGroupsByHand) {
   matrix.panels[0].codes = {15, 0, 0, 0, 8, 0, 0, 0, 3, 0, 1, 2, 1, 1, 2, 0};
   matrix.panels[0].zeros = {5, 1};
   matrix.panels[0].groupScales = {floatToHalf(0.5f), floatToHalf(2.0f)};
-  EncodedActivation activation = encodeActivation(matrix, 0, x);
+  EncodedActivation activation = encodeActivation(matrix, 0, x, Rows::Few);
   EXPECT_EQ(activation[0].blocks[0].sum, 127 + 1 + 2 + 3 + 4 + 5 + 6 + 7);
   EXPECT_EQ(activation[1].blocks[0].sum, 127 + 100);
   std::vector<int32_t> sums = blockSums(matrix, 0, activation, 0);
@@ -170,7 +170,7 @@ TEST(LayoutReference, BlockSumsWithGroupsByHand) {
   EXPECT_EQ(sums[0], 20 * 127 - 10 * (1 + 2 + 3) + 6 * 4 - 10 * (5 + 6 + 7));
   EXPECT_EQ(sums[1], 4 * 124 - 2 + 0 + 2 + 0 + 0 + 2 * 30 - 2 * 40);
   float y = 0;
-  linear(matrix, 0, x, &y);
+  linear(matrix, 0, x, Rows::Few, &y);
   EXPECT_EQ(y, float(sums[0]) * 0.5f + float(sums[1]) * 2.0f);
 }
 
@@ -182,7 +182,7 @@ TEST(LayoutReference, CodesEqualToTheirZerosGiveZeros) {
         matrix.panels[0].codes[i * 264 + j] =
             matrix.panels[0].zeros[3 * i + j / 128];
     std::vector<float> x = randomActivation(264), y(9, 1.0f);
-    linear(matrix, 0, x.data(), y.data());
+    linear(matrix, 0, x.data(), Rows::Few, y.data());
     for (float value : y)
       EXPECT_EQ(value, 0.0f) << bits << " bits";
   }
@@ -192,7 +192,8 @@ TEST(LayoutReference, BlocksEndAtSegmentsAndAfter128Columns) {
   QuantizedMatrix matrix = randomMatrix(
       {320, {{3, {{8, 136}, {0, 40}, {3, 16}, {16, 120}, {1, 8}}}}});
   std::vector<float> x = randomActivation(320);
-  EncodedActivation activation = encodeActivation(matrix, 0, x.data());
+  EncodedActivation activation =
+      encodeActivation(matrix, 0, x.data(), Rows::Few);
   ASSERT_EQ(activation.size(), 5u);
   ASSERT_EQ(activation[0].blocks.size(), 2u);
   EXPECT_EQ(activation[0].blocks[0].columns, 128);
@@ -224,7 +225,7 @@ TEST(LayoutReference, PanelsOfOneMatrixComputeTheirOwnRows) {
 TEST(LayoutReference, ZeroActivationGivesZeros) {
   QuantizedMatrix matrix = randomMatrix({64, {{5, {{4, 32}, {2, 32}}}}});
   std::vector<float> x(64, 0.0f), y(5, 1.0f);
-  linear(matrix, 0, x.data(), y.data());
+  linear(matrix, 0, x.data(), Rows::Few, y.data());
   for (float value : y)
     EXPECT_EQ(value, 0.0f);
 }

@@ -17,18 +17,32 @@ static Matrix randomActivation(int64_t rows, int64_t columns) {
   return x;
 }
 
-/// Expects the bits of reference::linear, which sums integers one by one.
-static void expectSameBits(const QuantizedMatrix &matrix, const Matrix &x) {
-  EncodedRows encoded = encodeRows(matrix, x);
+/// Expects the bits of reference::linear, which sums integers one by one, of
+/// the rows of some sequences.
+static void expectSameBits(const QuantizedMatrix &matrix, const Matrix &x,
+                           llvm::ArrayRef<int64_t> counts) {
+  EncodedRows encoded = encodeRows(matrix, x, counts);
+  std::vector<Rows> rows;
+  for (int64_t count : counts)
+    rows.insert(rows.end(), count, toRows(count));
   for (size_t p = 0; p < matrix.layout.panels.size(); ++p) {
     Matrix y = packedLinear(matrix, {p, p + 1}, encoded);
     std::vector<float> expected(y.columns);
     for (int64_t t = 0; t < x.rows; ++t) {
-      reference::linear(matrix, p, x.row(t), expected.data());
+      reference::linear(matrix, p, x.row(t), rows[t], expected.data());
       ASSERT_EQ(std::memcmp(expected.data(), y.row(t), 4 * y.columns), 0)
           << "panel " << p << ", token " << t;
     }
   }
+}
+
+/// Of one sequence, with few rows and with many.
+static void expectSameBits(const QuantizedMatrix &matrix, const Matrix &x) {
+  expectSameBits(matrix, x, {x.rows});
+  Matrix many(manyRows, x.columns);
+  for (int64_t t = 0; t < many.rows; ++t)
+    std::copy_n(x.row(t % x.rows), x.columns, many.row(t));
+  expectSameBits(matrix, many, {many.rows});
 }
 
 TEST(PackedLinear, EveryWidthGivesTheBitsOfTheDefinition) {
@@ -76,7 +90,7 @@ TEST(PackedLinear, RowsOfSeveralPanelsFollowEachOther) {
   QuantizedMatrix matrix = randomMatrix(
       64, {{9, {{4, 64}}}, {200, {{2, 32}, {5, 32}}}, {3, {{7, 64}}}}, 8);
   Matrix x = randomActivation(2, 64);
-  EncodedRows encoded = encodeRows(matrix, x);
+  EncodedRows encoded = encodeRows(matrix, x, {x.rows});
   Matrix y = packedLinear(matrix, {1, 3}, encoded);
   ASSERT_EQ(y.columns, 203);
   Matrix first = packedLinear(matrix, {1, 2}, encoded);

@@ -21,6 +21,11 @@ TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
   EXPECT_EQ(baseline->triple, "x86_64-unknown-linux-gnu");
   EXPECT_EQ(baseline->instructionSets, std::vector{InstructionSet::Portable});
   EXPECT_EQ(baseline->requiredFeatures(InstructionSet::Portable), "");
+  auto v4 = parseTarget("x86-64-v4");
+  ASSERT_TRUE(static_cast<bool>(v4)) << llvm::toString(v4.takeError());
+  EXPECT_EQ(v4->instructionSets, std::vector{InstructionSet::AVX512});
+  EXPECT_EQ(v4->requiredFeatures(InstructionSet::AVX512),
+            "avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni");
   auto v3 = parseTarget("x86-64-v3");
   ASSERT_TRUE(static_cast<bool>(v3));
   EXPECT_EQ(v3->instructionSets, std::vector{InstructionSet::AVX2});
@@ -112,7 +117,7 @@ TEST(ParseTarget, VendorsOfATripleMayDiffer) {
 
 TEST(ParseTarget, UnknownTargetSaysWhatThereIs) {
   EXPECT_TRUE(has(messageOf(parseTarget("pdp11")),
-                  "expected host, x86-64, x86-64-v3, aarch64"));
+                  "expected host, x86-64, x86-64-v3, x86-64-v4, aarch64"));
   EXPECT_NE(messageOf(parseTarget("")), "");
 }
 

@@ -1,0 +1,327 @@
+//===- Product.cpp - one segment of a tile for many rows ------------------===//
+//
+// The levels of a block are unpacked once, in the form of Layout.h's U[c][g], a
+// bias added where multiplications take the weights as unsigned; then every row
+// of activations goes over them, some at once:
+//   sum level code = sum (level + bias) code - bias sum(code)
+// Of width 8 the unpacked number is q - 128 instead, as 2 q - 255 is no byte:
+//   sum (2 q - 255) code = 2 sum (q - 128) code + sum(code)
+//
+//===----------------------------------------------------------------------===//
+
+#include "../ISA.h"
+#include "Dot.h"
+#include "StoredFields.h"
+#include "picollm/Layout/EncodedActivation.h"
+#include "picollm/Layout/Layout.h"
+#include "picollm/Layout/Levels.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace picollm;
+
+/// Bytes of the unpacked levels of 4 columns.
+static constexpr int64_t fourColumnsBytes = 4 * tileRows;
+
+namespace {
+
+class ProductEmitter {
+public:
+  ProductEmitter(KernelBuilder &k, const ProductKernel &kernel)
+      : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits),
+        hasGroups(kernel.group > 0), octets(hooks.dotUnsigned ? 2 : 1),
+        weights(k.argument(0)), values(k.argument(1)), scales(k.argument(2)),
+        sums(k.argument(3)), columns(k.argument(4)), stride(k.argument(5)),
+        tokens(k.argument(6)), rowSums(k.argument(7)),
+        unpacked(k.stack(tileRows * blockColumns)) {}
+
+  void emit();
+
+private:
+  int64_t lanes() const { return 8 * octets; } ///< rows of a vector
+  int64_t vectors() const { return tileRows / lanes(); }
+  int64_t top() const;
+  int64_t bias() const;
+  int64_t safeMultiplications() const;
+  Type sumType() const;
+
+  void unpack(Value begin, Value length);
+  void unpackPlanes(Value step, Value out);
+  void unpackFields(Value step, Value out);
+  Value withBias(Value levels);
+
+  void emitTokens(Value begin, Value length, Value token, int64_t count);
+  void accumulate(Values &next, Value column, llvm::ArrayRef<Value> codes);
+  void finish(Value begin, Value token, ValueRange found);
+  RowGroups groupsOf(Value begin, int64_t vector);
+
+  KernelBuilder &k;
+  const InstructionHooks &hooks;
+  int64_t bits;
+  bool hasGroups;
+  int64_t octets; ///< of rows in a vector of weights
+  Value weights, values, scales, sums, columns, stride, tokens, rowSums,
+      unpacked;
+};
+
+} // namespace
+
+/// The largest magnitude that is unpacked.
+int64_t ProductEmitter::top() const {
+  if (bits == 8)
+    return 128;
+  return hasGroups ? (1 << bits) - 1 : topLevel(bits);
+}
+
+/// What makes the unpacked numbers unsigned, or 0.
+int64_t ProductEmitter::bias() const {
+  if (hooks.dotUnsigned)
+    return 128;
+  // `multiply` takes 0..127 and is cheaper than `multiplySigned`.
+  return !hooks.dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
+}
+
+/// Multiplications whose sum fits int16.
+int64_t ProductEmitter::safeMultiplications() const {
+  return 32767 /
+         (hooks.productsPerWord * (top() + bias()) * int64_t(largestCode));
+}
+
+Type ProductEmitter::sumType() const {
+  return k.vec(hooks.dotUnsigned || hooks.dot ? lanes()
+                                              : 16 / hooks.productsPerWord,
+               k.i32);
+}
+
+Value ProductEmitter::withBias(Value levels) {
+  return bias() ? k.add(levels, k.constant(levels.getType(), bias())) : levels;
+}
+
+/// `bytes` with its rows moved down; 0 comes in.
+static Value moveDown(KernelBuilder &k, Value bytes, int64_t rows) {
+  llvm::SmallVector<int64_t> lanes;
+  for (int64_t row = 0; row < tileRows; ++row)
+    lanes.push_back(row < rows ? row : tileRows + row - rows);
+  return k.shuffle(k.constant(bytes.getType(), 0), bytes, lanes);
+}
+
+/// i8 x 32, one per row, of four columns -> U[g].
+static Values gatherColumns(KernelBuilder &k, llvm::ArrayRef<Value> columns) {
+  auto interleave = [&](Value a, Value c, int64_t begin, int64_t bytes) {
+    llvm::SmallVector<int64_t> lanes;
+    for (int64_t lane = begin; lane < begin + 16; lane += bytes)
+      for (int64_t of : {0, 32})
+        for (int64_t i = 0; i < bytes; ++i)
+          lanes.push_back(of + lane + i);
+    return k.shuffle(a, c, lanes);
+  };
+  Values rows;
+  for (int64_t half : {0, 16}) {
+    Value first = interleave(columns[0], columns[1], half, 1);
+    Value second = interleave(columns[2], columns[3], half, 1);
+    rows.push_back(interleave(first, second, 0, 2));
+    rows.push_back(interleave(first, second, 16, 2));
+  }
+  return rows;
+}
+
+/// A step of 8 columns of planes: codes by columns, levels by tables, those
+/// that the rows below see moved down to them.
+void ProductEmitter::unpackPlanes(Value step, Value out) {
+  llvm::SmallVector<Values> tables;
+  for (int64_t above = 0; above <= filterDepth(bits, hasGroups); ++above) {
+    llvm::SmallVector<int8_t> entries(16);
+    for (int32_t code = 0; code < 1 << bits; ++code)
+      entries[code] = int8_t(levelPart(bits, code, above, hasGroups) +
+                             (above ? 0 : bias()));
+    tables.push_back(hooks.makeTable(k, entries));
+  }
+  Values planes;
+  for (int64_t p = 0; p < bits; ++p)
+    planes.push_back(k.load(k.vec(32, k.i8), k.at(step, 32 * p), 32));
+  for (int64_t c : {0, 1}) {
+    Values levels;
+    for (int64_t column = 4 * c; column < 4 * c + 4; ++column) {
+      Value code;
+      for (auto [p, plane] : llvm::enumerate(planes)) {
+        Value bit = k.bitAnd(shiftBytes(k, plane, int64_t(p) - column),
+                             int64_t(1) << p);
+        code = code ? k.bitOr(code, bit) : bit;
+      }
+      Value level = hooks.lookUp(k, tables[0], code);
+      for (size_t above = 1; above < tables.size(); ++above)
+        level = k.add(level,
+                      moveDown(k, hooks.lookUp(k, tables[above], code), above));
+      levels.push_back(level);
+    }
+    for (auto [g, rows] : llvm::enumerate(gatherColumns(k, levels)))
+      k.store(rows, k.at(out, fourColumnsBytes * c + 32 * int64_t(g)), 32);
+  }
+}
+
+void ProductEmitter::unpackFields(Value step, Value out) {
+  StoredFields fields(k, bits, hasGroups);
+  for (int64_t c : {0, 1})
+    for (int64_t g = 0; g < 4; ++g)
+      k.store(withBias(fields.readLevels(step, c, g)),
+              k.at(out, fourColumnsBytes * c + 32 * g), 32);
+}
+
+void ProductEmitter::unpack(Value begin, Value length) {
+  Value block = k.at(weights, k.mul(begin, k.index(4 * bits)));
+  k.loop(k.index(0), length, stepColumns, [&](Value column) {
+    Value step = k.at(block, k.mul(column, k.index(4 * bits)));
+    Value out = k.at(unpacked, k.mul(column, k.index(tileRows)));
+    k.prefetch(step, stepBytes(bits));
+    bits <= maxPlaneBits ? unpackPlanes(step, out) : unpackFields(step, out);
+  });
+}
+
+/// Adds a step of 8 columns to sums of sumType(), [rows of `codes`][vectors].
+void ProductEmitter::accumulate(Values &next, Value column,
+                                llvm::ArrayRef<Value> codes) {
+  Values words(next.size());
+  int64_t done = 0;
+  for (int64_t c : {0, 1}) {
+    Value levels = k.at(unpacked, k.add(k.mul(column, k.index(tileRows)),
+                                        k.index(fourColumnsBytes * c)));
+    ++done;
+    for (int64_t v = 0; v < vectors(); ++v) {
+      Value w =
+          k.load(k.vec(4 * lanes(), k.i8), k.at(levels, 4 * lanes() * v), 32);
+      for (auto [t, row] : llvm::enumerate(codes)) {
+        Value four = k.load(k.i32, k.at(k.at(row, column), 4 * c), 4);
+        Value s = k.bitcast(k.splat(four, lanes()), k.vec(4 * lanes(), k.i8));
+        const size_t i = t * vectors() + v;
+        if (hooks.dotUnsigned || hooks.dot) {
+          next[i] = (hooks.dotUnsigned ? hooks.dotUnsigned
+                                       : hooks.dot)(k, next[i], w, s);
+          continue;
+        }
+        Value products =
+            (bias() ? hooks.multiply : hooks.multiplySigned)(k, w, s);
+        words[i] = words[i] ? k.add(words[i], products) : products;
+        if (done % safeMultiplications() == 0 || c == 1) {
+          next[i] = hooks.widen(k, next[i], words[i]);
+          words[i] = Value();
+        }
+      }
+    }
+  }
+}
+
+RowGroups ProductEmitter::groupsOf(Value begin, int64_t vector) {
+  RowGroups groups;
+  for (int64_t octet = octets * vector; octet < octets * (vector + 1);
+       ++octet) {
+    RowGroups eight = loadGroups(k, bits, weights, columns, begin, octet,
+                                 bits == 8 ? 256 : (1 << bits) - 1);
+    llvm::SmallVector<int64_t> lanes =
+        llvm::to_vector(llvm::seq<int64_t>(0, 16));
+    groups = groups.scales
+                 ? RowGroups{k.shuffle(groups.scales, eight.scales, lanes),
+                             k.shuffle(groups.offsets, eight.offsets, lanes)}
+                 : eight;
+  }
+  return groups;
+}
+
+/// Adds the block that starts at `begin` to the sums of some rows from `token`
+/// on.
+void ProductEmitter::finish(Value begin, Value token, ValueRange found) {
+  Value offset =
+      k.add(k.mul(token, stride), k.div(begin, k.index(blockColumns / 4)));
+  for (size_t t = 0; t < found.size() / vectors(); ++t) {
+    if (t)
+      offset = k.add(offset, stride);
+    Value scale = k.splat(k.load(k.f32, k.at(scales, offset), 4), lanes());
+    Value codes = k.load(k.i32, k.at(sums, offset), 4);
+    const int64_t factor =
+        bits == 8 ? (hasGroups ? 0 : 1) - 2 * bias() : -bias();
+    for (int64_t v = 0; v < vectors(); ++v) {
+      Value sum = found[t * vectors() + v];
+      if (!hooks.dotUnsigned && !hooks.dot)
+        sum = hooks.rowSums(k, sum);
+      if (bits == 8)
+        sum = k.shiftLeft(sum, 1);
+      if (factor)
+        sum = k.add(sum,
+                    k.splat(k.mul(codes, k.constant(k.i32, factor)), lanes()));
+      Value scaled = scale;
+      if (hasGroups) {
+        RowGroups groups = groupsOf(begin, v);
+        sum = k.add(sum, k.mul(k.splat(codes, lanes()), groups.offsets));
+        scaled = k.fmul(scale, groups.scales);
+      }
+      Value place = k.at(k.at(rowSums, k.mul(k.add(token, k.index(int64_t(t))),
+                                             k.index(4 * tileRows))),
+                         4 * lanes() * v);
+      Type floats = k.vec(lanes(), k.f32);
+      k.store(k.fadd(k.load(floats, place, 32),
+                     k.fmul(k.toFloat(sum, floats), scaled)),
+              place, 32);
+    }
+  }
+}
+
+/// `count` rows from `token` on over one block.
+void ProductEmitter::emitTokens(Value begin, Value length, Value token,
+                                int64_t count) {
+  Values codes = {k.at(k.at(values, begin), k.mul(token, stride))};
+  while (int64_t(codes.size()) < count)
+    codes.push_back(k.at(codes.back(), stride));
+  Values zeros(count * vectors(), k.constant(sumType(), 0));
+  Values found = k.loop(k.index(0), length, stepColumns, zeros,
+                        [&](Value column, ValueRange current) {
+                          Values next(current);
+                          accumulate(next, column, codes);
+                          return next;
+                        });
+  finish(begin, token, found);
+}
+
+void ProductEmitter::emit() {
+  k.loop(k.index(0), columns, blockColumns, [&](Value begin) {
+    Value length = k.minimum(k.sub(columns, begin), k.index(blockColumns));
+    unpack(begin, length);
+    const int64_t atOnce = hooks.productTokens;
+    Value middle = k.sub(tokens, k.rem(tokens, k.index(atOnce)));
+    k.loop(k.index(0), middle, atOnce,
+           [&](Value token) { emitTokens(begin, length, token, atOnce); });
+    k.loop(middle, tokens, 1,
+           [&](Value token) { emitTokens(begin, length, token, 1); });
+  });
+}
+
+static std::string nameWithoutIsa(const ProductKernel &kernel) {
+  std::string width = std::to_string(kernel.bits);
+  if (kernel.group)
+    width += "g" + std::to_string(kernel.group);
+  llvm::StringRef family = kernel.bits <= maxPlaneBits ? "planes" : "fields";
+  return ("product_" + family + "_b" + width + "_codes_i8_r32").str();
+}
+
+std::string ProductKernel::name() const {
+  return nameWithoutIsa(*this) + "_" + nameOf(isa).str();
+}
+
+std::vector<ProductKernel> picollm::productKernels(InstructionSet isa) {
+  std::vector<ProductKernel> kernels;
+  for (int64_t bits = 1; bits <= 8; ++bits)
+    for (int64_t group : {int64_t(0), blockColumns})
+      kernels.push_back({bits, isa, group});
+  return kernels;
+}
+
+mlir::func::FuncOp picollm::getProductKernel(mlir::ModuleOp module,
+                                             const ProductKernel &kernel) {
+  KernelBuilder k(module, kernel.isa);
+  mlir::func::FuncOp existing;
+  mlir::func::FuncOp function = k.beginFunction(
+      nameWithoutIsa(kernel),
+      {k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64, k.i64, k.ptr}, existing);
+  if (!function)
+    return existing;
+  ProductEmitter(k, kernel).emit();
+  k.endFunction();
+  return function;
+}

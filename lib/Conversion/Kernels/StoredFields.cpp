@@ -1,0 +1,103 @@
+//===- StoredFields.cpp - reads weights of 5 to 8 bits --------------------===//
+
+#include "StoredFields.h"
+
+#include "../ISA.h"
+#include "picollm/Layout/Levels.h"
+
+using namespace picollm;
+
+Value picollm::shiftBytes(KernelBuilder &k, Value bytes, int64_t left) {
+  if (left == 0)
+    return bytes;
+  Value words = k.bitcast(bytes, k.vec(16, k.i16));
+  words = left > 0 ? k.shiftLeft(words, left) : k.shiftRight(words, -left);
+  return k.bitcast(words, k.vec(32, k.i8));
+}
+
+static int32_t evenMagnitude(int32_t number) { return 2 * number + 1; }
+
+StoredFields::StoredFields(KernelBuilder &k, int64_t bits, bool hasGroups)
+    : k(k), bits(bits), hasSign(hasSignBit(bits, hasGroups)) {
+  if (!hasSign)
+    return;
+  std::vector<int8_t> entries;
+  for (int32_t i = 0; i < 16; ++i)
+    entries.push_back(
+        int8_t(bits == 5 ? magnitudeOf(5, i)
+                         : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
+  table = hooksOf(k.isa).makeTable(k, entries);
+}
+
+Value StoredFields::vector(Value step, int64_t number) {
+  return k.load(k.vec(32, k.i8), k.at(step, 32 * number), 32);
+}
+
+/// Bits 0-3 of U[c][g]; see Layout.h for the places of the bits.
+Value StoredFields::lowNibbles(Value step, int64_t c, int64_t g) {
+  return k.bitAnd(shiftBytes(k, vector(step, 2 * c + g % 2), g < 2 ? 0 : -4),
+                  15);
+}
+
+/// The codes of U[c][g], of 8 bits less 128.
+Value StoredFields::codes(Value step, int64_t c, int64_t g) {
+  if (bits == 8)
+    return k.bitXor(vector(step, 4 * c + g), k.constant(k.vec(32, k.i8), 0x80));
+  Value u = lowNibbles(step, c, g);
+  if (bits >= 6)
+    u = k.bitOr(u,
+                k.bitAnd(shiftBytes(k, vector(step, 4 + c), 4 - 2 * g), 0x30));
+  if (bits % 2)
+    u = k.bitOr(u, k.bitAnd(shiftBytes(k, vector(step, bits >= 6 ? 6 : 4),
+                                       bits - 1 - (4 * c + g)),
+                            int64_t(1) << (bits - 1)));
+  return u;
+}
+
+StoredFields::Weights StoredFields::signedMagnitudes(Value step, int64_t c,
+                                                     int64_t g) {
+  Value low = lowNibbles(step, c, g);
+  Value looked = hooksOf(k.isa).lookUp(k, table, low);
+  // The sign goes to bit 7 of its byte. Bits beside it do not matter.
+  Value magnitude, sign;
+  if (bits == 5) {
+    magnitude = looked;
+    sign = shiftBytes(k, vector(step, 4), 7 - (4 * c + g));
+  } else {
+    Value pairs = vector(step, 4 + c);
+    Value high = k.bitAnd(shiftBytes(k, pairs, 4 - 2 * g), 0x10);
+    Value isUneven = k.compare(mlir::arith::CmpIPredicate::ne, high,
+                               k.constant(high.getType(), 0));
+    Value number = k.bitOr(low, high);
+    Value even = k.add(k.add(number, number), k.constant(number.getType(), 1));
+    magnitude = k.add(
+        even, k.select(isUneven, looked, k.constant(looked.getType(), 0)));
+    sign = shiftBytes(k, pairs, 6 - 2 * g);
+  }
+  return {magnitude, k.bitOr(sign, k.constant(sign.getType(), 1))};
+}
+
+Value StoredFields::applySign(const Weights &weights) {
+  Value zero = k.constant(weights.values.getType(), 0);
+  Value isNegative =
+      k.compare(mlir::arith::CmpIPredicate::slt, weights.sign, zero);
+  return k.select(isNegative, k.sub(zero, weights.values), weights.values);
+}
+
+StoredFields::Weights StoredFields::read(Value step, int64_t c, int64_t g) {
+  if (!hasSign)
+    return {codes(step, c, g), Value()};
+  Weights weights = signedMagnitudes(step, c, g);
+  if (hooksOf(k.isa).multiplyWithSign)
+    return weights;
+  return {applySign(weights), Value()};
+}
+
+Value StoredFields::readLevels(Value step, int64_t c, int64_t g) {
+  if (hasSign)
+    return applySign(signedMagnitudes(step, c, g));
+  Value u = codes(step, c, g);
+  if (bits == 8)
+    return u;
+  return k.sub(k.add(u, u), k.constant(u.getType(), (1 << bits) - 1));
+}
