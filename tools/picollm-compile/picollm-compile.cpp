@@ -65,7 +65,7 @@ static cl::opt<std::string>
 static cl::opt<std::string> calibration(
     "calibration",
     cl::desc("Texts that show what the model is used for; default: the model "
-             "writes its own, twice as many and half as long"),
+             "writes its own, more of them and half as long"),
     cl::value_desc("DIR|FILE"), cl::cat(category));
 static cl::opt<unsigned> calibrationTexts(
     "calibration-texts",
