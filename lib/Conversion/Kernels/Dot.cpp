@@ -7,6 +7,11 @@
 
 using namespace picollm;
 
+std::string picollm::nameOfWidth(int64_t bits, int64_t group) {
+  std::string name = std::to_string(bits);
+  return group ? name + "g" + std::to_string(group) : name;
+}
+
 static std::string nameWithoutIsa(const DotKernel &kernel) {
   llvm::StringRef family, encoding;
   switch (encodingOfWidth(kernel.bits, Rows::Few)) {
@@ -19,11 +24,8 @@ static std::string nameWithoutIsa(const DotKernel &kernel) {
   default:
     family = "half", encoding = "f32";
   }
-  std::string width = std::to_string(kernel.bits);
-  if (kernel.group)
-    width += "g" + std::to_string(kernel.group);
-  return ("dot_" + family + "_b" + width + "_" + encoding + "_r32_t" +
-          llvm::Twine(kernel.tokens))
+  return ("dot_" + family + "_b" + nameOfWidth(kernel.bits, kernel.group) +
+          "_" + encoding + "_r32_t" + llvm::Twine(kernel.tokens))
       .str();
 }
 

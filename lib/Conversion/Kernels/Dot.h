@@ -8,6 +8,9 @@
 
 namespace picollm {
 
+/// As in names of kernels: "3", or "3g128" where a segment has groups.
+std::string nameOfWidth(int64_t bits, int64_t group);
+
 /// Arguments of a dot kernel, see DotKernel.
 struct DotArguments {
   Value weights, values, scales, sums, columns, stride, rowSums;

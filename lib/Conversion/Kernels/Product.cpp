@@ -28,11 +28,12 @@ class ProductEmitter {
 public:
   ProductEmitter(KernelBuilder &k, const ProductKernel &kernel)
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits),
-        hasGroups(kernel.group > 0), octets(hooks.dotUnsigned ? 2 : 1),
-        weights(k.argument(0)), values(k.argument(1)), scales(k.argument(2)),
-        sums(k.argument(3)), columns(k.argument(4)), stride(k.argument(5)),
-        tokens(k.argument(6)), rowSums(k.argument(7)),
-        unpacked(k.stack(tileRows * blockColumns)) {}
+        hasGroups(kernel.group > 0),
+        dot(hooks.dotUnsigned ? hooks.dotUnsigned : hooks.dot),
+        octets(hooks.dotUnsigned ? 2 : 1), weights(k.argument(0)),
+        values(k.argument(1)), scales(k.argument(2)), sums(k.argument(3)),
+        columns(k.argument(4)), stride(k.argument(5)), tokens(k.argument(6)),
+        rowSums(k.argument(7)), unpacked(k.stack(tileRows * blockColumns)) {}
 
   void emit();
 
@@ -58,7 +59,8 @@ private:
   const InstructionHooks &hooks;
   int64_t bits;
   bool hasGroups;
-  int64_t octets; ///< of rows in a vector of weights
+  decltype(InstructionHooks::dot) dot; ///< null: sums of multiplications
+  int64_t octets;                      ///< of rows in a vector of weights
   Value weights, values, scales, sums, columns, stride, tokens, rowSums,
       unpacked;
 };
@@ -77,7 +79,7 @@ int64_t ProductEmitter::bias() const {
   if (hooks.dotUnsigned)
     return 128;
   // `multiply` takes 0..127 and is cheaper than `multiplySigned`.
-  return !hooks.dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
+  return !dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
 }
 
 /// Multiplications whose sum fits int16.
@@ -87,9 +89,7 @@ int64_t ProductEmitter::safeMultiplications() const {
 }
 
 Type ProductEmitter::sumType() const {
-  return k.vec(hooks.dotUnsigned || hooks.dot ? lanes()
-                                              : 16 / hooks.productsPerWord,
-               k.i32);
+  return k.vec(dot ? lanes() : 16 / hooks.productsPerWord, k.i32);
 }
 
 Value ProductEmitter::withBias(Value levels) {
@@ -192,9 +192,8 @@ void ProductEmitter::accumulate(Values &next, Value column,
         Value four = k.load(k.i32, k.at(k.at(row, column), 4 * c), 4);
         Value s = k.bitcast(k.splat(four, lanes()), k.vec(4 * lanes(), k.i8));
         const size_t i = t * vectors() + v;
-        if (hooks.dotUnsigned || hooks.dot) {
-          next[i] = (hooks.dotUnsigned ? hooks.dotUnsigned
-                                       : hooks.dot)(k, next[i], w, s);
+        if (dot) {
+          next[i] = dot(k, next[i], w, s);
           continue;
         }
         Value products =
@@ -230,31 +229,34 @@ RowGroups ProductEmitter::groupsOf(Value begin, int64_t vector) {
 void ProductEmitter::finish(Value begin, Value token, ValueRange found) {
   Value offset =
       k.add(k.mul(token, stride), k.div(begin, k.index(blockColumns / 4)));
+  const int64_t factor = bits == 8 ? (hasGroups ? 0 : 1) - 2 * bias() : -bias();
+  llvm::SmallVector<RowGroups> groups;
+  for (int64_t v = 0; v < vectors() && hasGroups; ++v)
+    groups.push_back(groupsOf(begin, v));
   for (size_t t = 0; t < found.size() / vectors(); ++t) {
     if (t)
       offset = k.add(offset, stride);
     Value scale = k.splat(k.load(k.f32, k.at(scales, offset), 4), lanes());
     Value codes = k.load(k.i32, k.at(sums, offset), 4);
-    const int64_t factor =
-        bits == 8 ? (hasGroups ? 0 : 1) - 2 * bias() : -bias();
+    Value whole = k.splat(codes, lanes());
+    Value correction =
+        k.splat(k.mul(codes, k.constant(k.i32, factor)), lanes());
+    Value rows = k.at(rowSums, k.mul(k.add(token, k.index(int64_t(t))),
+                                     k.index(4 * tileRows)));
     for (int64_t v = 0; v < vectors(); ++v) {
       Value sum = found[t * vectors() + v];
-      if (!hooks.dotUnsigned && !hooks.dot)
+      if (!dot)
         sum = hooks.rowSums(k, sum);
       if (bits == 8)
         sum = k.shiftLeft(sum, 1);
       if (factor)
-        sum = k.add(sum,
-                    k.splat(k.mul(codes, k.constant(k.i32, factor)), lanes()));
+        sum = k.add(sum, correction);
       Value scaled = scale;
       if (hasGroups) {
-        RowGroups groups = groupsOf(begin, v);
-        sum = k.add(sum, k.mul(k.splat(codes, lanes()), groups.offsets));
-        scaled = k.fmul(scale, groups.scales);
+        sum = k.add(sum, k.mul(whole, groups[v].offsets));
+        scaled = k.fmul(scale, groups[v].scales);
       }
-      Value place = k.at(k.at(rowSums, k.mul(k.add(token, k.index(int64_t(t))),
-                                             k.index(4 * tileRows))),
-                         4 * lanes() * v);
+      Value place = k.at(rows, 4 * lanes() * v);
       Type floats = k.vec(lanes(), k.f32);
       k.store(k.fadd(k.load(floats, place, 32),
                      k.fmul(k.toFloat(sum, floats), scaled)),
@@ -293,11 +295,10 @@ void ProductEmitter::emit() {
 }
 
 static std::string nameWithoutIsa(const ProductKernel &kernel) {
-  std::string width = std::to_string(kernel.bits);
-  if (kernel.group)
-    width += "g" + std::to_string(kernel.group);
   llvm::StringRef family = kernel.bits <= maxPlaneBits ? "planes" : "fields";
-  return ("product_" + family + "_b" + width + "_codes_i8_r32").str();
+  return ("product_" + family + "_b" + nameOfWidth(kernel.bits, kernel.group) +
+          "_codes_i8_r32")
+      .str();
 }
 
 std::string ProductKernel::name() const {

@@ -271,37 +271,30 @@ protected:
   void check(const DotKernel &kernel, int64_t columns, Fill fill) {
     Problem problem(kernel.bits, kernel.group, kernel.tokens, Rows::Few,
                     columns, fill);
-    AlignedBuffer<float> sums(32 * kernel.tokens, 0.375f);
-    const EncodedSegmentOffsets &o = problem.offsets;
-    compiled->call(kernel.name(), {problem.weights,
-                                   {problem.encoded, o.values},
-                                   {problem.encoded, o.scales},
-                                   {problem.encoded, o.sums},
-                                   columns,
-                                   problem.stride,
-                                   sums});
-    expectSums(problem, sums, kernel.name(), fill);
+    checkSums(problem, kernel.name(), /*takesTokens=*/false, fill);
   }
 
   void check(const ProductKernel &kernel, int64_t tokens, int64_t columns,
              Fill fill) {
     Problem problem(kernel.bits, kernel.group, tokens, Rows::Many, columns,
                     fill);
-    AlignedBuffer<float> sums(32 * tokens, 0.375f);
-    const EncodedSegmentOffsets &o = problem.offsets;
-    compiled->call(kernel.name(), {problem.weights,
-                                   {problem.encoded, o.values},
-                                   {problem.encoded, o.scales},
-                                   {problem.encoded, o.sums},
-                                   columns,
-                                   problem.stride,
-                                   tokens,
-                                   sums});
-    expectSums(problem, sums, kernel.name(), fill);
+    checkSums(problem, kernel.name(), /*takesTokens=*/true, fill);
   }
 
-  void expectSums(Problem &problem, AlignedBuffer<float> &sums,
-                  const std::string &name, Fill fill) {
+  void checkSums(Problem &problem, const std::string &name, bool takesTokens,
+                 Fill fill) {
+    AlignedBuffer<float> sums(32 * problem.tokens, 0.375f);
+    const EncodedSegmentOffsets &o = problem.offsets;
+    std::vector<Argument> arguments = {problem.weights,
+                                       {problem.encoded, o.values},
+                                       {problem.encoded, o.scales},
+                                       {problem.encoded, o.sums},
+                                       problem.columns,
+                                       problem.stride};
+    if (takesTokens)
+      arguments.emplace_back(problem.tokens);
+    arguments.emplace_back(sums);
+    compiled->call(name, arguments);
     for (int64_t t = 0; t < problem.tokens; ++t)
       for (int64_t row = 0; row < 32; ++row)
         ASSERT_EQ(sums[32 * t + row], problem.expected(t, row, 0.375f))
