@@ -11,12 +11,16 @@ const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
     return portableHooks();
   case InstructionSet::AVX2:
     return avx2Hooks();
+  case InstructionSet::AVXVNNI:
+    return avxVnniHooks();
   case InstructionSet::AVX512:
     return avx512Hooks();
   case InstructionSet::NEON:
     return neonHooks();
   case InstructionSet::DotProduct:
     return dotProductHooks();
+  case InstructionSet::I8MM:
+    return i8mmHooks();
   }
   llvm_unreachable("covered switch");
 }

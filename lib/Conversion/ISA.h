@@ -58,9 +58,16 @@ struct InstructionHooks {
   /// Of products for many rows (ProductKernel): how many rows of activations
   /// are multiplied at once.
   int64_t productTokens;
-  /// i32 x 16: sums + products of 16 rows with 4 columns; u, s: i8 x 64, u in
-  /// 0..255. Null: dot or the multiplications above serve.
+  /// What multiplies them, at most one of the two; without any, dot or the
+  /// multiplications above serve.
+  /// i32 x dotUnsignedRows: sums + products of as many rows with 4 columns; u,
+  /// s: four i8 for each, u in 0..255.
   Value (*dotUnsigned)(KernelBuilder &k, Value sums, Value u, Value s);
+  int64_t dotUnsignedRows;
+  /// i32 x 16, lane 2 * row + activation: sums + products of 8 rows with 8
+  /// columns of 2 rows of activations. w: i8 x 64, byte 8 * row + column, in
+  /// -128..127; s: i8 x 16, byte 8 * activation + column.
+  Value (*dotPairs)(KernelBuilder &k, Value sums, Value w, Value s);
 
   /// Bits of f16 (i16 x 8), finite -> f32 x 8.
   Value (*extendHalf)(KernelBuilder &k, Value bits);
@@ -73,9 +80,11 @@ const InstructionHooks &hooksOf(InstructionSet isa);
 // In ISA/.
 const InstructionHooks &portableHooks();
 const InstructionHooks &avx2Hooks();
+const InstructionHooks &avxVnniHooks();
 const InstructionHooks &avx512Hooks();
 const InstructionHooks &neonHooks();
 const InstructionHooks &dotProductHooks();
+const InstructionHooks &i8mmHooks();
 
 /// addLookUps by a multiplication that adds pairs.
 Value addInterleaved(KernelBuilder &k, Value sums, Value low, Value high,

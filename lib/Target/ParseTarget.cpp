@@ -51,7 +51,7 @@ static const NamedTarget namedTargets[] = {
     {"aarch64",
      "aarch64-unknown-linux-gnu",
      "generic",
-     {InstructionSet::DotProduct, InstructionSet::NEON},
+     {InstructionSet::I8MM, InstructionSet::DotProduct, InstructionSet::NEON},
      "",
      ""},
 };

@@ -14,16 +14,18 @@ namespace picollm {
 enum class InstructionSet {
   Portable,   ///< plain IR that LLVM legalises on any little-endian target
   AVX2,       ///< x86-64 with AVX2 and F16C
-  AVX512,     ///< and with AVX-512F, BW, VL and VNNI
+  AVXVNNI,    ///< and with AVX-VNNI
+  AVX512,     ///< AVX2's, and with AVX-512F, BW, VL and VNNI
   NEON,       ///< every aarch64 (ARMv8.0)
   DotProduct, ///< aarch64 with sdot (optional from ARMv8.2 on, then usual)
+  I8MM,       ///< and with smmla (optional from ARMv8.2 on, usual from 8.6)
 };
 
 /// All of them, best first.
 llvm::ArrayRef<InstructionSet> allInstructionSets();
 
-/// As in names of kernels and pass options: "portable", "avx2",
-/// "avx512", "neon", "dotprod".
+/// As in names of kernels and pass options: "portable", "avx2", "avxvnni",
+/// "avx512", "neon", "dotprod", "i8mm".
 llvm::StringRef nameOf(InstructionSet isa);
 /// All names, for messages: "avx2, ...".
 std::string namesOfInstructionSets();

@@ -17,8 +17,8 @@ def ConvertStepToLLVM : Pass<"picollm-convert-step-to-llvm", "::mlir::ModuleOp">
   }];
   let options = [
     ListOption<"instructionSets", "isa", "std::string",
-               "instruction sets of the variants, best first: avx512, avx2, dotprod, "
-               "neon, portable">,
+               "instruction sets of the variants, best first: avx512, avxvnni, avx2, "
+               "i8mm, dotprod, neon, portable">,
     Option<"triple", "triple", "std::string", "\"x86_64-unknown-linux-gnu\"",
            "target of the attention functions">,
     Option<"features", "features", "std::string", "\"\"",

@@ -102,6 +102,8 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          lookUp,
                                          /*productTokens=*/2,
                                          /*dotUnsigned=*/nullptr,
+                                         /*dotUnsignedRows=*/0,
+                                         /*dotPairs=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;

@@ -1,4 +1,4 @@
-//===- NEON.cpp - aarch64: ARMv8.0, and with dot product ------------------===//
+//===- NEON.cpp - aarch64: ARMv8.0, with dot product, with i8mm -----------===//
 //
 // Registers have 16 bytes; vectors of 32 are two of them. There are 32 of them,
 // so that products can be summed without adding neighbours first.
@@ -76,6 +76,16 @@ static Value dot(KernelBuilder &k, Value sums, Value w, Value s) {
   return join(k, parts);
 }
 
+/// smmla: the products of 2 rows with 2 rows, over 8 columns.
+static Value dotPairs(KernelBuilder &k, Value sums, Value w, Value s) {
+  Values parts;
+  for (int64_t i = 0; i < 64; i += 16)
+    parts.push_back(
+        k.intrinsic("llvm.aarch64.neon.smmla", k.vec(4, k.i32),
+                    {k.slice(sums, i / 4, 4), k.slice(w, i, 16), s}));
+  return join(k, parts);
+}
+
 /// Two look-ups and the two sums of a row would have to become neighbours for
 /// the dot product: longer than to multiply them as they are.
 static Value addLookUps(KernelBuilder &k, Value sums, Value low, Value high,
@@ -125,6 +135,8 @@ const InstructionHooks &picollm::neonHooks() {
                                          lookUp,
                                          /*productTokens=*/2,
                                          /*dotUnsigned=*/nullptr,
+                                         /*dotUnsignedRows=*/0,
+                                         /*dotPairs=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;
@@ -137,6 +149,15 @@ const InstructionHooks &picollm::dotProductHooks() {
     table.productsPerWord = 0;
     table.multiply = table.multiplySigned = table.widen = nullptr;
     table.rowSums = nullptr;
+    return table;
+  }();
+  return hooks;
+}
+
+const InstructionHooks &picollm::i8mmHooks() {
+  static const InstructionHooks hooks = [] {
+    InstructionHooks table = dotProductHooks();
+    table.dotPairs = dotPairs;
     return table;
   }();
   return hooks;

@@ -156,6 +156,8 @@ const InstructionHooks &picollm::portableHooks() {
                                          lookUp,
                                          /*productTokens=*/1,
                                          /*dotUnsigned=*/nullptr,
+                                         /*dotUnsignedRows=*/0,
+                                         /*dotPairs=*/nullptr,
                                          extendHalf,
                                          truncateToHalf};
   return hooks;

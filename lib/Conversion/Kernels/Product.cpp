@@ -1,8 +1,9 @@
 //===- Product.cpp - one segment of a tile for many rows ------------------===//
 //
 // The levels of a block are unpacked once, in the form of Layout.h's U[c][g], a
-// bias added where multiplications take the weights as unsigned; then every row
-// of activations goes over them, some at once:
+// bias added where multiplications take the weights as unsigned, or, where two
+// rows are multiplied with two, with the 8 columns of a row side by side; then
+// every row of activations goes over them, some at once:
 //   sum level code = sum (level + bias) code - bias sum(code)
 // Of width 8 the unpacked number is q - 128 instead, as 2 q - 255 is no byte:
 //   sum (2 q - 255) code = 2 sum (q - 128) code + sum(code)
@@ -19,8 +20,9 @@
 
 using namespace picollm;
 
-/// Bytes of the unpacked levels of 4 columns.
+/// Bytes of the unpacked levels of 4 columns, and of a step.
 static constexpr int64_t fourColumnsBytes = 4 * tileRows;
+static constexpr int64_t unpackedStepBytes = 2 * fourColumnsBytes;
 
 namespace {
 
@@ -30,7 +32,8 @@ public:
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits),
         hasGroups(kernel.group > 0),
         dot(hooks.dotUnsigned ? hooks.dotUnsigned : hooks.dot),
-        octets(hooks.dotUnsigned ? 2 : 1), weights(k.argument(0)),
+        octets(hooks.dotUnsigned ? hooks.dotUnsignedRows / 8 : 1),
+        perVector(hooks.dotPairs ? 2 : 1), weights(k.argument(0)),
         values(k.argument(1)), scales(k.argument(2)), sums(k.argument(3)),
         columns(k.argument(4)), stride(k.argument(5)), tokens(k.argument(6)),
         rowSums(k.argument(7)), unpacked(k.stack(tileRows * blockColumns)) {}
@@ -38,7 +41,7 @@ public:
   void emit();
 
 private:
-  int64_t lanes() const { return 8 * octets; } ///< rows of a vector
+  int64_t lanes() const { return 8 * octets; } ///< rows of weights in a vector
   int64_t vectors() const { return tileRows / lanes(); }
   int64_t top() const;
   int64_t bias() const;
@@ -46,13 +49,15 @@ private:
   Type sumType() const;
 
   void unpack(Value begin, Value length);
-  void unpackPlanes(Value step, Value out);
-  void unpackFields(Value step, Value out);
+  Values unpackPlanes(Value step);
+  Values unpackFields(Value step);
   Value withBias(Value levels);
+  void storeUnpacked(llvm::ArrayRef<Value> levels, Value out);
 
   void emitTokens(Value begin, Value length, Value token, int64_t count);
   void accumulate(Values &next, Value column, llvm::ArrayRef<Value> codes);
-  void finish(Value begin, Value token, ValueRange found);
+  void accumulatePairs(Values &next, Value column, llvm::ArrayRef<Value> codes);
+  void finish(Value begin, Value token, int64_t count, ValueRange found);
   RowGroups groupsOf(Value begin, int64_t vector);
 
   KernelBuilder &k;
@@ -61,6 +66,7 @@ private:
   bool hasGroups;
   decltype(InstructionHooks::dot) dot; ///< null: sums of multiplications
   int64_t octets;                      ///< of rows in a vector of weights
+  int64_t perVector; ///< rows of activations that a vector of sums has
   Value weights, values, scales, sums, columns, stride, tokens, rowSums,
       unpacked;
 };
@@ -79,7 +85,7 @@ int64_t ProductEmitter::bias() const {
   if (hooks.dotUnsigned)
     return 128;
   // `multiply` takes 0..127 and is cheaper than `multiplySigned`.
-  return !dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
+  return !hooks.dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
 }
 
 /// Multiplications whose sum fits int16.
@@ -89,6 +95,8 @@ int64_t ProductEmitter::safeMultiplications() const {
 }
 
 Type ProductEmitter::sumType() const {
+  if (hooks.dotPairs)
+    return k.vec(16, k.i32);
   return k.vec(dot ? lanes() : 16 / hooks.productsPerWord, k.i32);
 }
 
@@ -124,9 +132,9 @@ static Values gatherColumns(KernelBuilder &k, llvm::ArrayRef<Value> columns) {
   return rows;
 }
 
-/// A step of 8 columns of planes: codes by columns, levels by tables, those
-/// that the rows below see moved down to them.
-void ProductEmitter::unpackPlanes(Value step, Value out) {
+/// A step of 8 columns of planes -> U[c][g], with the bias: codes by columns,
+/// levels by tables, those that the rows below see moved down to them.
+Values ProductEmitter::unpackPlanes(Value step) {
   llvm::SmallVector<Values> tables;
   for (int64_t above = 0; above <= filterDepth(bits, hasGroups); ++above) {
     llvm::SmallVector<int8_t> entries(16);
@@ -138,6 +146,7 @@ void ProductEmitter::unpackPlanes(Value step, Value out) {
   Values planes;
   for (int64_t p = 0; p < bits; ++p)
     planes.push_back(k.load(k.vec(32, k.i8), k.at(step, 32 * p), 32));
+  Values unpackedLevels;
   for (int64_t c : {0, 1}) {
     Values levels;
     for (int64_t column = 4 * c; column < 4 * c + 4; ++column) {
@@ -153,17 +162,38 @@ void ProductEmitter::unpackPlanes(Value step, Value out) {
                       moveDown(k, hooks.lookUp(k, tables[above], code), above));
       levels.push_back(level);
     }
-    for (auto [g, rows] : llvm::enumerate(gatherColumns(k, levels)))
-      k.store(rows, k.at(out, fourColumnsBytes * c + 32 * int64_t(g)), 32);
+    llvm::append_range(unpackedLevels, gatherColumns(k, levels));
   }
+  return unpackedLevels;
 }
 
-void ProductEmitter::unpackFields(Value step, Value out) {
+Values ProductEmitter::unpackFields(Value step) {
   StoredFields fields(k, bits, hasGroups);
+  Values levels;
   for (int64_t c : {0, 1})
     for (int64_t g = 0; g < 4; ++g)
-      k.store(withBias(fields.readLevels(step, c, g)),
-              k.at(out, fourColumnsBytes * c + 32 * g), 32);
+      levels.push_back(withBias(fields.readLevels(step, c, g)));
+  return levels;
+}
+
+/// `levels`: U[c][g] of a step.
+void ProductEmitter::storeUnpacked(llvm::ArrayRef<Value> levels, Value out) {
+  if (!hooks.dotPairs) {
+    for (auto [i, rows] : llvm::enumerate(levels))
+      k.store(rows, k.at(out, 32 * int64_t(i)), 32);
+    return;
+  }
+  // The two times 4 columns of a row beside each other.
+  Type words = k.vec(8, k.i32);
+  for (int64_t g = 0; g < 4; ++g)
+    for (int64_t half : {0, 1}) {
+      llvm::SmallVector<int64_t> lanes;
+      for (int64_t row = 4 * half; row < 4 * half + 4; ++row)
+        lanes.append({row, 8 + row});
+      Value rows = k.shuffle(k.bitcast(levels[g], words),
+                             k.bitcast(levels[4 + g], words), lanes);
+      k.store(rows, k.at(out, 64 * g + 32 * half), 32);
+    }
 }
 
 void ProductEmitter::unpack(Value begin, Value length) {
@@ -172,7 +202,8 @@ void ProductEmitter::unpack(Value begin, Value length) {
     Value step = k.at(block, k.mul(column, k.index(4 * bits)));
     Value out = k.at(unpacked, k.mul(column, k.index(tileRows)));
     k.prefetch(step, stepBytes(bits));
-    bits <= maxPlaneBits ? unpackPlanes(step, out) : unpackFields(step, out);
+    storeUnpacked(
+        bits <= maxPlaneBits ? unpackPlanes(step) : unpackFields(step), out);
   });
 }
 
@@ -208,6 +239,26 @@ void ProductEmitter::accumulate(Values &next, Value column,
   }
 }
 
+/// The same where a vector of sums has two rows of `codes`.
+void ProductEmitter::accumulatePairs(Values &next, Value column,
+                                     llvm::ArrayRef<Value> codes) {
+  Value levels = k.at(unpacked, k.mul(column, k.index(tileRows)));
+  auto load = [&](size_t t) {
+    return k.load(k.vec(8, k.i8), k.at(codes[t], column), 8);
+  };
+  Values pairs;
+  for (size_t t = 0; t < codes.size(); t += 2)
+    pairs.push_back(k.shuffle(load(t), load(std::min(t + 1, codes.size() - 1)),
+                              llvm::to_vector(llvm::seq<int64_t>(0, 16))));
+  for (int64_t v = 0; v < vectors(); ++v) {
+    Value w = k.load(k.vec(64, k.i8), k.at(levels, 64 * v), 32);
+    for (auto [t, pair] : llvm::enumerate(pairs)) {
+      Value &sums = next[t * vectors() + v];
+      sums = hooks.dotPairs(k, sums, w, pair);
+    }
+  }
+}
+
 RowGroups ProductEmitter::groupsOf(Value begin, int64_t vector) {
   RowGroups groups;
   for (int64_t octet = octets * vector; octet < octets * (vector + 1);
@@ -224,16 +275,17 @@ RowGroups ProductEmitter::groupsOf(Value begin, int64_t vector) {
   return groups;
 }
 
-/// Adds the block that starts at `begin` to the sums of some rows from `token`
-/// on.
-void ProductEmitter::finish(Value begin, Value token, ValueRange found) {
+/// Adds the block that starts at `begin` to the sums of `count` rows from
+/// `token` on.
+void ProductEmitter::finish(Value begin, Value token, int64_t count,
+                            ValueRange found) {
   Value offset =
       k.add(k.mul(token, stride), k.div(begin, k.index(blockColumns / 4)));
   const int64_t factor = bits == 8 ? (hasGroups ? 0 : 1) - 2 * bias() : -bias();
   llvm::SmallVector<RowGroups> groups;
   for (int64_t v = 0; v < vectors() && hasGroups; ++v)
     groups.push_back(groupsOf(begin, v));
-  for (size_t t = 0; t < found.size() / vectors(); ++t) {
+  for (int64_t t = 0; t < count; ++t) {
     if (t)
       offset = k.add(offset, stride);
     Value scale = k.splat(k.load(k.f32, k.at(scales, offset), 4), lanes());
@@ -241,12 +293,18 @@ void ProductEmitter::finish(Value begin, Value token, ValueRange found) {
     Value whole = k.splat(codes, lanes());
     Value correction =
         k.splat(k.mul(codes, k.constant(k.i32, factor)), lanes());
-    Value rows = k.at(rowSums, k.mul(k.add(token, k.index(int64_t(t))),
-                                     k.index(4 * tileRows)));
+    Value rows =
+        k.at(rowSums, k.mul(k.add(token, k.index(t)), k.index(4 * tileRows)));
     for (int64_t v = 0; v < vectors(); ++v) {
-      Value sum = found[t * vectors() + v];
-      if (!dot)
+      Value sum = found[t / perVector * vectors() + v];
+      if (hooks.dotPairs) {
+        llvm::SmallVector<int64_t> lanes;
+        for (int64_t row = 0; row < 8; ++row)
+          lanes.push_back(2 * row + t % 2);
+        sum = k.shuffle(sum, sum, lanes);
+      } else if (!dot) {
         sum = hooks.rowSums(k, sum);
+      }
       if (bits == 8)
         sum = k.shiftLeft(sum, 1);
       if (factor)
@@ -271,14 +329,16 @@ void ProductEmitter::emitTokens(Value begin, Value length, Value token,
   Values codes = {k.at(k.at(values, begin), k.mul(token, stride))};
   while (int64_t(codes.size()) < count)
     codes.push_back(k.at(codes.back(), stride));
-  Values zeros(count * vectors(), k.constant(sumType(), 0));
+  Values zeros((count + perVector - 1) / perVector * vectors(),
+               k.constant(sumType(), 0));
   Values found = k.loop(k.index(0), length, stepColumns, zeros,
                         [&](Value column, ValueRange current) {
                           Values next(current);
-                          accumulate(next, column, codes);
+                          hooks.dotPairs ? accumulatePairs(next, column, codes)
+                                         : accumulate(next, column, codes);
                           return next;
                         });
-  finish(begin, token, found);
+  finish(begin, token, count, found);
 }
 
 void ProductEmitter::emit() {

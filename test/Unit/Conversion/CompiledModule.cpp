@@ -23,7 +23,14 @@ static bool isOfThisMachine(InstructionSet isa) {
 
 /// The least processor of the emulator that has the instruction set.
 static const char *emulatedProcessor(InstructionSet isa) {
-  return isa == InstructionSet::NEON ? "cortex-a53" : "neoverse-n1";
+  switch (isa) {
+  case InstructionSet::NEON:
+    return "cortex-a53";
+  case InstructionSet::DotProduct:
+    return "neoverse-n1";
+  default:
+    return "max";
+  }
 }
 
 std::string picollm::reasonNotToRun(InstructionSet isa) {

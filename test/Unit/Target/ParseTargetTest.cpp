@@ -29,6 +29,9 @@ TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
   auto v3 = parseTarget("x86-64-v3");
   ASSERT_TRUE(static_cast<bool>(v3));
   EXPECT_EQ(v3->instructionSets, std::vector{InstructionSet::AVX2});
+  auto client = parseTarget("x86_64-linux-gnu", "alderlake");
+  ASSERT_TRUE(static_cast<bool>(client));
+  EXPECT_EQ(client->instructionSets, std::vector{InstructionSet::AVXVNNI});
   EXPECT_EQ(v3->requiredFeatures(InstructionSet::AVX2), "avx2,f16c");
 }
 
@@ -62,23 +65,28 @@ instructionSetsOf(const char *target, const char *cpu = "",
   return {};
 }
 
-TEST(ParseTarget, Aarch64HasVariantsWithAndWithoutDotProduct) {
-  const std::vector both = {InstructionSet::DotProduct, InstructionSet::NEON};
+TEST(ParseTarget, Aarch64HasVariantsWithAndWithoutOptionalInstructions) {
+  const std::vector all = {InstructionSet::I8MM, InstructionSet::DotProduct,
+                           InstructionSet::NEON};
   auto target = parseTarget("aarch64");
   ASSERT_TRUE(static_cast<bool>(target));
   EXPECT_EQ(target->triple, "aarch64-unknown-linux-gnu");
-  EXPECT_EQ(target->instructionSets, both);
+  EXPECT_EQ(target->instructionSets, all);
+  EXPECT_EQ(target->requiredFeatures(InstructionSet::I8MM),
+            "neon,dotprod,i8mm");
   EXPECT_EQ(target->requiredFeatures(InstructionSet::DotProduct),
             "neon,dotprod");
   EXPECT_EQ(target->requiredFeatures(InstructionSet::NEON), "neon");
-  EXPECT_EQ(instructionSetsOf("aarch64", "cortex-a53"), both);
-  EXPECT_EQ(instructionSetsOf("aarch64", "neoverse-n1"), both);
+  EXPECT_EQ(instructionSetsOf("aarch64", "cortex-a53"), all);
+  EXPECT_EQ(instructionSetsOf("aarch64", "neoverse-n1"), all);
 }
 
 TEST(ParseTarget, FeaturesChooseAmongTheVariantsOfAarch64) {
   EXPECT_EQ(instructionSetsOf("aarch64", "", "-dotprod"),
             std::vector{InstructionSet::NEON});
   EXPECT_EQ(instructionSetsOf("aarch64", "", "+dotprod"),
+            (std::vector{InstructionSet::I8MM, InstructionSet::DotProduct}));
+  EXPECT_EQ(instructionSetsOf("aarch64", "", "+dotprod,-i8mm"),
             std::vector{InstructionSet::DotProduct});
   EXPECT_TRUE(has(messageOf(parseTarget("aarch64", "", "-neon")),
                   "needs the feature neon"));
@@ -91,6 +99,8 @@ TEST(ParseTarget, TripleOfAarch64TakesItsInstructionSetFromTheProcessor) {
             std::vector{InstructionSet::NEON});
   EXPECT_EQ(instructionSetsOf(triple, "neoverse-n1"),
             std::vector{InstructionSet::DotProduct});
+  EXPECT_EQ(instructionSetsOf(triple, "neoverse-v1"),
+            std::vector{InstructionSet::I8MM});
   EXPECT_EQ(instructionSetsOf(triple, "", "+dotprod"),
             std::vector{InstructionSet::DotProduct});
   EXPECT_EQ(instructionSetsOf(triple, "", "-neon"),
