@@ -20,8 +20,12 @@ every weight once, so 1 is the limit of a model that no cache holds.
 bytes_per_token is the weight file without its header. (An embedding that is
 not also the head is read by rows, so the true figure is then lower.)
 
-Example:
-  picollm-bench smol --prompt=256 --generate=64 --threads=1,2 --json)";
+--batch=N,... also feeds the same tokens in calls of N, as speculative decoding
+does, and reports how many times as long as for one token such a call takes.
+
+Examples:
+  picollm-bench smol --prompt=256 --generate=64 --threads=1,2 --json
+  picollm-bench smol --batch=2,4,8)";
 
 namespace {
 
@@ -30,6 +34,7 @@ struct Options {
   int64_t prompt = 128;
   int64_t generate = 64;
   std::vector<int32_t> threads;
+  std::vector<int64_t> batches;
   int repeat = 5;
   bool json = false;
 };
@@ -41,6 +46,7 @@ struct Speed {
   double decodeTokensPerSecond;
   double readBytesPerSecond;
   double bandwidthShare;
+  std::vector<double> batchRatios; ///< one for each of Options::batches
 };
 
 struct Freed {
@@ -95,7 +101,17 @@ static picollm_status measure(const picollm_model *model,
   const size_t promptTokens = size_t(options.prompt);
 
   picollm_status status = PICOLLM_OK;
+  /// Seconds of all tokens after the prompt, in calls of `batch`.
+  const auto secondsOfCalls = [&](size_t batch) {
+    return secondsOf([&] {
+      for (size_t i = promptTokens; i + batch <= tokens.size() && !status;
+           i += batch)
+        status = picollm_forward(created, &tokens[i], batch, batch - 1,
+                                 logits.data(), &error);
+    });
+  };
   std::vector<double> prefill, decode, read, share;
+  std::vector<std::vector<double>> ratios(options.batches.size());
   // The first repetition brings the weights into memory and is not counted.
   for (int repetition = 0; repetition <= options.repeat; ++repetition) {
     picollm_session_reset(created);
@@ -106,23 +122,34 @@ static picollm_status measure(const picollm_model *model,
     if (status)
       return status;
     const double before = memory.measure(threads);
-    const double decodeSeconds = secondsOf([&] {
-      for (size_t i = promptTokens; i < tokens.size() && !status; ++i)
-        status =
-            picollm_forward(created, &tokens[i], 1, 0, logits.data(), &error);
-    });
+    const double decodeSeconds = secondsOfCalls(1);
     if (status)
       return status;
     const double bandwidth = (before + memory.measure(threads)) / 2;
-    if (repetition == 0)
+    for (size_t i = 0; i < ratios.size(); ++i) {
+      const int64_t batch = options.batches[i];
+      if ((status = picollm_session_truncate(created, options.prompt, &error)))
+        return status;
+      const double seconds = secondsOfCalls(size_t(batch));
+      if (status)
+        return status;
+      ratios[i].push_back(seconds / double(options.generate / batch) /
+                          (decodeSeconds / double(options.generate)));
+    }
+    if (repetition == 0) {
+      for (std::vector<double> &ofBatch : ratios)
+        ofBatch.clear();
       continue;
+    }
     prefill.push_back(double(options.prompt) / prefillSeconds);
     decode.push_back(double(options.generate) / decodeSeconds);
     read.push_back(bandwidth);
     share.push_back(decode.back() * bytesPerToken(model) / bandwidth);
   }
-  speed = {threads, median(prefill), median(decode), median(read),
-           median(share)};
+  speed = {threads,      median(prefill), median(decode),
+           median(read), median(share),   {}};
+  for (const std::vector<double> &ofBatch : ratios)
+    speed.batchRatios.push_back(median(ofBatch));
   return PICOLLM_OK;
 }
 
@@ -130,14 +157,20 @@ static void print(const picollm_model *model, const Options &options,
                   const std::vector<Speed> &speeds) {
   if (options.json) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
-    for (const Speed &speed : speeds)
+    for (const Speed &speed : speeds) {
+      nlohmann::ordered_json batches = nlohmann::ordered_json::array();
+      for (size_t i = 0; i < options.batches.size(); ++i)
+        batches.push_back({{"tokens", options.batches[i]},
+                           {"times_one", speed.batchRatios[i]}});
       results.push_back(
           {{"threads", speed.threads},
            {"prefill_tokens_per_second", speed.prefillTokensPerSecond},
            {"decode_tokens_per_second", speed.decodeTokensPerSecond},
            {"bytes_per_token", bytesPerToken(model)},
            {"read_bytes_per_second", speed.readBytesPerSecond},
-           {"bandwidth_share", speed.bandwidthShare}});
+           {"bandwidth_share", speed.bandwidthShare},
+           {"batches", batches}});
+    }
     const nlohmann::ordered_json object = {
         {"model", picollm_model_name(model)},
         {"cpu_features", picollm_model_cpu_features(model)},
@@ -151,11 +184,20 @@ static void print(const picollm_model *model, const Options &options,
               "generated\n\n",
               picollm_model_name(model), bytesPerToken(model) / 1e6,
               (long long)options.prompt, (long long)options.generate);
-  std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share\n");
-  for (const Speed &speed : speeds)
-    std::printf("%7d %15.1f %14.1f %13.2f %7.2f\n", speed.threads,
+  std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share");
+  for (int64_t batch : options.batches)
+    std::printf("   call of %lld", (long long)batch);
+  std::printf("\n");
+  for (const Speed &speed : speeds) {
+    std::printf("%7d %15.1f %14.1f %13.2f %7.2f", speed.threads,
                 speed.prefillTokensPerSecond, speed.decodeTokensPerSecond,
                 speed.readBytesPerSecond / 1e9, speed.bandwidthShare);
+    for (size_t i = 0; i < options.batches.size(); ++i) {
+      const int width = 10 + int(std::to_string(options.batches[i]).size());
+      std::printf(" %*.2fx", width, speed.batchRatios[i]);
+    }
+    std::printf("\n");
+  }
 }
 
 int main(int argc, char **argv) {
@@ -174,6 +216,10 @@ int main(int argc, char **argv) {
                  "thread counts, with commas between them; without it, one per "
                  "physical core")
       ->delimiter(',');
+  app.add_option("--batch", options.batches,
+                 "also measure calls of so many tokens, with commas between "
+                 "them; at most --generate each")
+      ->delimiter(',');
   app.add_option("--repeat", options.repeat, "repetitions")
       ->capture_default_str();
   app.add_flag("--json", options.json, "print one JSON object");
@@ -187,12 +233,15 @@ int main(int argc, char **argv) {
     return 2;
   }
   constexpr int64_t most = INT32_MAX;
-  const bool sane =
-      options.prompt > 0 && options.prompt <= most && options.generate > 0 &&
-      options.generate <= most && options.repeat > 0 &&
-      options.repeat <= 1000000 &&
-      std::all_of(options.threads.begin(), options.threads.end(),
-                  [](int32_t threads) { return threads > 0; });
+  const bool sane = options.prompt > 0 && options.prompt <= most &&
+                    options.generate > 0 && options.generate <= most &&
+                    options.repeat > 0 && options.repeat <= 1000000 &&
+                    std::all_of(options.threads.begin(), options.threads.end(),
+                                [](int32_t threads) { return threads > 0; });
+  if (std::any_of(
+          options.batches.begin(), options.batches.end(),
+          [&](int64_t batch) { return batch < 1 || batch > options.generate; }))
+    return fail("--batch: each must be at least 1 and at most --generate");
   if (!sane)
     return fail("--prompt, --generate, --threads and --repeat: must be at "
                 "least 1, and none of them in the billions; --help lists all "

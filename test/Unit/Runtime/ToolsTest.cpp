@@ -126,7 +126,8 @@ TEST_F(Tools, HelpTeaches) {
 TEST_F(Tools, BenchReportsEveryThreadCount) {
   const Outcome got =
       run("picollm-bench" + quoted +
-          "--prompt=20 --generate=10 --threads=1,2 --repeat=1 --json");
+          "--prompt=20 --generate=10 --threads=1,2 --repeat=1 --batch=3,10 "
+          "--json");
   ASSERT_TRUE(got.succeeded) << got.err;
   const nlohmann::json object = nlohmann::json::parse(got.out);
   ASSERT_EQ(object["results"].size(), 2u);
@@ -141,6 +142,10 @@ TEST_F(Tools, BenchReportsEveryThreadCount) {
                     FAKE_CONTENT_BYTES /
                     result["read_bytes_per_second"].get<double>(),
                 1e-6);
+    ASSERT_EQ(result["batches"].size(), 2u);
+    EXPECT_EQ(result["batches"][0]["tokens"], 3);
+    EXPECT_EQ(result["batches"][1]["tokens"], 10);
+    EXPECT_GT(result["batches"][1]["times_one"], 0);
   }
 }
 
@@ -155,6 +160,8 @@ TEST_F(Tools, BenchRefusesWithOneSentence) {
                  "in the billions");
   expectSentence("picollm-bench" + quoted + "--generate=99999999999999999999",
                  "--generate");
+  expectSentence("picollm-bench" + quoted + "--generate=4 --batch=5",
+                 "--batch");
 }
 
 namespace {
