@@ -11,6 +11,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "picollm/Attention/Attention.h"
 #include "picollm/Conversion/Kernels.h"
+#include "picollm/Conversion/Schedule.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -31,7 +32,8 @@ public:
 
 private:
   void runOnOperation() override {
-    if (failed(readAttributes()) || failed(emitSteps()))
+    if (failed(readAttributes()) || failed(readSchedule()) ||
+        failed(emitSteps()))
       return signalPassFailure();
     eraseProgram();
     OpPassManager conversions(ModuleOp::getOperationName());
@@ -43,6 +45,7 @@ private:
   }
 
   LogicalResult readAttributes();
+  LogicalResult readSchedule();
   LogicalResult emitSteps();
   FailureOr<AttentionObjects> attentionObjects(step::ProgramOp program,
                                                const AttentionTarget &target);
@@ -77,6 +80,18 @@ LogicalResult ConvertStepToLLVM::readAttributes() {
   model.embedding = config.getEmbedding();
   model.kvHeads = config.getKvHeads();
   model.headSize = config.getHeadSize();
+  return success();
+}
+
+/// From the file to the module, where all that generates kernels looks.
+LogicalResult ConvertStepToLLVM::readSchedule() {
+  if (schedule.empty())
+    return success();
+  auto schedules = readSchedules(&getContext(), schedule);
+  if (!schedules)
+    return emitError(UnknownLoc::get(&getContext()),
+                     llvm::toString(schedules.takeError()));
+  getOperation()->setAttr("picollm.schedules", *schedules);
   return success();
 }
 

@@ -55,11 +55,8 @@ struct InstructionHooks {
   /// index: i8 x 32 in 0..15 -> i8 x 32: table[index].
   Value (*lookUp)(KernelBuilder &k, const Values &table, Value index);
 
-  /// Of products for many rows (ProductKernel): how many rows of activations
-  /// are multiplied at once.
-  int64_t productTokens;
-  /// What multiplies them, at most one of the two; without any, dot or the
-  /// multiplications above serve.
+  /// Of products for many rows (ProductKernel), at most one of the two; without
+  /// any, dot or the multiplications above serve.
   /// i32 x dotUnsignedRows: sums + products of as many rows with 4 columns; u,
   /// s: four i8 for each, u in 0..255.
   Value (*dotUnsigned)(KernelBuilder &k, Value sums, Value u, Value s);

@@ -12,7 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "picollm/Conversion/InstructionSet.h"
+#include "picollm/Conversion/Schedule.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace picollm {
@@ -28,6 +28,7 @@ public:
 
   mlir::ModuleOp module;
   InstructionSet isa;
+  Schedule schedule;
   mlir::ImplicitLocOpBuilder b;
 
   // Types.
@@ -63,8 +64,8 @@ public:
   Value at(Value pointer, Value bytes);
   Value load(Type type, Value pointer, unsigned alignment);
   void store(Value value, Value pointer, unsigned alignment);
-  /// Asks for `bytes` of weights that a stream from `pointer` reaches soon;
-  /// safe beyond the end of memory.
+  /// Asks for `bytes` of weights that a stream from `pointer` reaches soon, as
+  /// the schedule says; safe beyond the end of memory.
   void prefetch(Value pointer, int64_t bytes);
   /// Stack memory of the function, allocated at its start.
   Value stack(int64_t bytes);

@@ -3,6 +3,7 @@
 #include "picollm/Pipelines/Compile.h"
 #include "Compilation.h"
 #include "Manifest.h"
+#include "picollm/Conversion/Schedule.h"
 #include "picollm/Packing/PackFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
@@ -75,6 +76,11 @@ llvm::Error Compilation::prepare() {
   if (!parsed)
     return parsed.takeError();
   target = std::move(*parsed);
+  if (!options.schedule.empty()) {
+    auto schedules = readSchedules(&context, options.schedule);
+    if (!schedules)
+      return schedules.takeError();
+  }
   auto created = Output::create(
       options.output, singleFile ? Output::Kind::File : Output::Kind::Folder);
   if (!created)

@@ -72,6 +72,7 @@ void Compilation::preparePasses() {
   for (InstructionSet isa : target.instructionSets)
     passOptions.toLLVM.instructionSets.push_back(nameOf(isa).str());
   passOptions.toLLVM.triple = target.triple;
+  passOptions.toLLVM.schedule = options.schedule;
   std::vector<std::string> added;
   for (llvm::StringRef feature : target.features)
     if (feature.consume_front("+"))

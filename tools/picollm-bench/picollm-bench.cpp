@@ -1,14 +1,11 @@
 // picollm-bench: how fast a compiled model runs here, and how near that is to
 // the speed of the memory.
-#include "ReadBandwidth.h"
-#include "picollm.h"
-#include "picollm/weight_file.h"
+#include "Speed.h"
+#include "Tune.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 static const char *const explanation = R"(
@@ -23,37 +20,24 @@ not also the head is read by rows, so the true figure is then lower.)
 --batch=N,... also feeds the same tokens in calls of N, as speculative decoding
 does, and reports how many times as long as for one token such a call takes.
 
+--tune=FILE looks for the layout of kernels that is fastest on this machine, by
+compiling a compressed model (picollm-compile -o NAME.picollm) again and again
+and running it in turn with the best one so far, and writes it for
+picollm-compile --schedule=FILE. Results of a model do not depend on it.
+
 Examples:
   picollm-bench smol --prompt=256 --generate=64 --threads=1,2 --json
-  picollm-bench smol --batch=2,4,8)";
+  picollm-bench smol --batch=2,4,8
+  picollm-bench smol.picollm --tune=this-cpu.json)";
 
 namespace {
 
 struct Options {
   std::string directory;
-  int64_t prompt = 128;
-  int64_t generate = 64;
+  SpeedOptions speed;
   std::vector<int32_t> threads;
-  std::vector<int64_t> batches;
-  int repeat = 5;
+  std::string tune, compiler;
   bool json = false;
-};
-
-/// Medians over the repetitions.
-struct Speed {
-  int32_t threads;
-  double prefillTokensPerSecond;
-  double decodeTokensPerSecond;
-  double readBytesPerSecond;
-  double bandwidthShare;
-  std::vector<double> batchRatios; ///< one for each of Options::batches
-};
-
-struct Freed {
-  void operator()(picollm_model *model) const { picollm_model_free(model); }
-  void operator()(picollm_session *session) const {
-    picollm_session_free(session);
-  }
 };
 
 } // namespace
@@ -63,104 +47,14 @@ static int fail(const std::string &message) {
   return 1;
 }
 
-static double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-static double bytesPerToken(const picollm_model *model) {
-  return double(picollm_model_weights_bytes(model) -
-                PICOLLM_WEIGHT_FILE_HEADER_BYTES);
-}
-
-template <typename Action> static double secondsOf(Action action) {
-  const auto start = std::chrono::steady_clock::now();
-  action();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-      .count();
-}
-
-static picollm_status measure(const picollm_model *model,
-                              const Options &options, int32_t threads,
-                              ReadBandwidth &memory, Speed &speed,
-                              picollm_error &error) {
-  const picollm_session_options sessionOptions = {
-      options.prompt + options.generate, threads};
-  picollm_session *created = nullptr;
-  if (auto status =
-          picollm_session_create(model, &sessionOptions, &created, &error))
-    return status;
-  const std::unique_ptr<picollm_session, Freed> session(created);
-  threads = picollm_session_threads(created);
-  const int64_t vocabulary = picollm_model_vocabulary(model);
-  std::vector<float> logits(static_cast<size_t>(vocabulary));
-  // Any tokens take the same time; these touch the whole vocabulary.
-  std::vector<int32_t> tokens(size_t(options.prompt + options.generate));
-  for (size_t i = 0; i < tokens.size(); ++i)
-    tokens[i] = int32_t((i * 2654435761u) % uint64_t(vocabulary));
-  const size_t promptTokens = size_t(options.prompt);
-
-  picollm_status status = PICOLLM_OK;
-  /// Seconds of all tokens after the prompt, in calls of `batch`.
-  const auto secondsOfCalls = [&](size_t batch) {
-    return secondsOf([&] {
-      for (size_t i = promptTokens; i + batch <= tokens.size() && !status;
-           i += batch)
-        status = picollm_forward(created, &tokens[i], batch, batch - 1,
-                                 logits.data(), &error);
-    });
-  };
-  std::vector<double> prefill, decode, read, share;
-  std::vector<std::vector<double>> ratios(options.batches.size());
-  // The first repetition brings the weights into memory and is not counted.
-  for (int repetition = 0; repetition <= options.repeat; ++repetition) {
-    picollm_session_reset(created);
-    const double prefillSeconds = secondsOf([&] {
-      status = picollm_forward(created, tokens.data(), promptTokens,
-                               promptTokens - 1, logits.data(), &error);
-    });
-    if (status)
-      return status;
-    const double before = memory.measure(threads);
-    const double decodeSeconds = secondsOfCalls(1);
-    if (status)
-      return status;
-    const double bandwidth = (before + memory.measure(threads)) / 2;
-    for (size_t i = 0; i < ratios.size(); ++i) {
-      const int64_t batch = options.batches[i];
-      if ((status = picollm_session_truncate(created, options.prompt, &error)))
-        return status;
-      const double seconds = secondsOfCalls(size_t(batch));
-      if (status)
-        return status;
-      ratios[i].push_back(seconds / double(options.generate / batch) /
-                          (decodeSeconds / double(options.generate)));
-    }
-    if (repetition == 0) {
-      for (std::vector<double> &ofBatch : ratios)
-        ofBatch.clear();
-      continue;
-    }
-    prefill.push_back(double(options.prompt) / prefillSeconds);
-    decode.push_back(double(options.generate) / decodeSeconds);
-    read.push_back(bandwidth);
-    share.push_back(decode.back() * bytesPerToken(model) / bandwidth);
-  }
-  speed = {threads,      median(prefill), median(decode),
-           median(read), median(share),   {}};
-  for (const std::vector<double> &ofBatch : ratios)
-    speed.batchRatios.push_back(median(ofBatch));
-  return PICOLLM_OK;
-}
-
 static void print(const picollm_model *model, const Options &options,
                   const std::vector<Speed> &speeds) {
   if (options.json) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const Speed &speed : speeds) {
       nlohmann::ordered_json batches = nlohmann::ordered_json::array();
-      for (size_t i = 0; i < options.batches.size(); ++i)
-        batches.push_back({{"tokens", options.batches[i]},
+      for (size_t i = 0; i < options.speed.batches.size(); ++i)
+        batches.push_back({{"tokens", options.speed.batches[i]},
                            {"times_one", speed.batchRatios[i]}});
       results.push_back(
           {{"threads", speed.threads},
@@ -174,8 +68,8 @@ static void print(const picollm_model *model, const Options &options,
     const nlohmann::ordered_json object = {
         {"model", picollm_model_name(model)},
         {"cpu_features", picollm_model_cpu_features(model)},
-        {"prompt", options.prompt},
-        {"generate", options.generate},
+        {"prompt", options.speed.prompt},
+        {"generate", options.speed.generate},
         {"results", results}};
     std::printf("%s\n", object.dump(2).c_str());
     return;
@@ -183,17 +77,19 @@ static void print(const picollm_model *model, const Options &options,
   std::printf("%s: %.1f MB of weights per token, %lld tokens of prompt, %lld "
               "generated\n\n",
               picollm_model_name(model), bytesPerToken(model) / 1e6,
-              (long long)options.prompt, (long long)options.generate);
+              (long long)options.speed.prompt,
+              (long long)options.speed.generate);
   std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share");
-  for (int64_t batch : options.batches)
+  for (int64_t batch : options.speed.batches)
     std::printf("   call of %lld", (long long)batch);
   std::printf("\n");
   for (const Speed &speed : speeds) {
     std::printf("%7d %15.1f %14.1f %13.2f %7.2f", speed.threads,
                 speed.prefillTokensPerSecond, speed.decodeTokensPerSecond,
                 speed.readBytesPerSecond / 1e9, speed.bandwidthShare);
-    for (size_t i = 0; i < options.batches.size(); ++i) {
-      const int width = 10 + int(std::to_string(options.batches[i]).size());
+    for (size_t i = 0; i < options.speed.batches.size(); ++i) {
+      const int width =
+          10 + int(std::to_string(options.speed.batches[i]).size());
       std::printf(" %*.2fx", width, speed.batchRatios[i]);
     }
     std::printf("\n");
@@ -206,22 +102,28 @@ int main(int argc, char **argv) {
                "picollm-bench");
   app.footer(explanation);
   app.set_version_flag("--version", picollm_version());
-  app.add_option("DIR", options.directory, "folder of the compiled model")
+  app.add_option("DIR", options.directory,
+                 "folder of the compiled model; with --tune a .picollm file")
       ->required();
-  app.add_option("--prompt", options.prompt, "tokens of the prompt")
+  app.add_option("--prompt", options.speed.prompt, "tokens of the prompt")
       ->capture_default_str();
-  app.add_option("--generate", options.generate, "tokens generated after it")
+  app.add_option("--generate", options.speed.generate,
+                 "tokens generated after it")
       ->capture_default_str();
   app.add_option("--threads,-j", options.threads,
                  "thread counts, with commas between them; without it, one per "
                  "physical core")
       ->delimiter(',');
-  app.add_option("--batch", options.batches,
+  app.add_option("--batch", options.speed.batches,
                  "also measure calls of so many tokens, with commas between "
                  "them; at most --generate each")
       ->delimiter(',');
-  app.add_option("--repeat", options.repeat, "repetitions")
+  app.add_option("--repeat", options.speed.repeat, "repetitions")
       ->capture_default_str();
+  app.add_option("--tune", options.tune,
+                 "write the fastest schedule of kernels here");
+  app.add_option("--compiler", options.compiler,
+                 "picollm-compile for it (that beside this program)");
   app.add_flag("--json", options.json, "print one JSON object");
   try {
     app.parse(argc, argv);
@@ -233,14 +135,16 @@ int main(int argc, char **argv) {
     return 2;
   }
   constexpr int64_t most = INT32_MAX;
-  const bool sane = options.prompt > 0 && options.prompt <= most &&
-                    options.generate > 0 && options.generate <= most &&
-                    options.repeat > 0 && options.repeat <= 1000000 &&
-                    std::all_of(options.threads.begin(), options.threads.end(),
-                                [](int32_t threads) { return threads > 0; });
-  if (std::any_of(
-          options.batches.begin(), options.batches.end(),
-          [&](int64_t batch) { return batch < 1 || batch > options.generate; }))
+  const bool sane =
+      options.speed.prompt > 0 && options.speed.prompt <= most &&
+      options.speed.generate > 0 && options.speed.generate <= most &&
+      options.speed.repeat > 0 && options.speed.repeat <= 1000000 &&
+      std::all_of(options.threads.begin(), options.threads.end(),
+                  [](int32_t threads) { return threads > 0; });
+  if (std::any_of(options.speed.batches.begin(), options.speed.batches.end(),
+                  [&](int64_t batch) {
+                    return batch < 1 || batch > options.speed.generate;
+                  }))
     return fail("--batch: each must be at least 1 and at most --generate");
   if (!sane)
     return fail("--prompt, --generate, --threads and --repeat: must be at "
@@ -248,6 +152,12 @@ int main(int argc, char **argv) {
                 "options");
   if (options.threads.empty())
     options.threads = {0}; // the runtime's choice
+  if (!options.tune.empty()) {
+    const std::string problem = tune({options.directory, options.tune,
+                                      compilerOf(options.compiler, argv[0]),
+                                      options.threads[0], options.speed});
+    return problem.empty() ? 0 : fail(problem);
+  }
 
   picollm_error error;
   picollm_model *loaded = nullptr;
@@ -258,7 +168,8 @@ int main(int argc, char **argv) {
   ReadBandwidth memory(uint64_t(512) << 20);
   std::vector<Speed> speeds(options.threads.size());
   for (size_t i = 0; i < speeds.size(); ++i)
-    if (measure(loaded, options, options.threads[i], memory, speeds[i], error))
+    if (measureSpeed(loaded, options.speed, options.threads[i], memory,
+                     speeds[i], error))
       return fail(error.message);
   print(loaded, options, speeds);
   return 0;

@@ -110,8 +110,8 @@ static cl::opt<std::string> chatTemplate(
 static cl::opt<std::string>
     target("target", cl::init("host"),
            cl::desc("host (default), x86-64, x86-64-v3 (AVX2), x86-64-v4 "
-                    "(AVX-512 with VNNI), aarch64 (with and "
-                    "without dot product), or an LLVM triple; several, "
+                    "(AVX-512 with VNNI), aarch64 (with i8mm, with dot "
+                    "product and without), or an LLVM triple; several, "
                     "comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));
 static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
@@ -119,6 +119,11 @@ static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),
 static cl::opt<std::string>
     features("mattr", cl::desc("CPU features as in llc: +avx2,-fma"),
              cl::value_desc("LIST"), cl::cat(category));
+static cl::opt<std::string> schedule(
+    "schedule",
+    cl::desc("How to lay kernels out, as picollm-bench --tune measures "
+             "and writes it; changes their speed, not their results"),
+    cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<bool> bundle(
     "bundle",
     cl::desc("One library with the runtime, the weights and the tokenizer "
@@ -352,6 +357,7 @@ static Error fillOptions(picollm::CompileOptions &options) {
   options.target = target;
   options.cpu = cpu;
   options.features = features;
+  options.schedule = schedule;
   options.saveStages = saveStages;
   options.report = report;
   options.timing = timing;

@@ -24,6 +24,9 @@ def ConvertStepToLLVM : Pass<"picollm-convert-step-to-llvm", "::mlir::ModuleOp">
     Option<"features", "features", "std::string", "\"\"",
            "features needed besides those of the instruction set, "
            "comma-separated">,
+    Option<"schedule", "schedule", "std::string", "\"\"",
+           "file of how kernels are laid out instead of the default, see "
+           "include/picollm/Conversion/Schedule.h">,
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",

@@ -56,6 +56,7 @@ struct CompileOptions {
   std::string target = "host";
   std::string cpu;
   std::string features;
+  std::string schedule; ///< file of how kernels are laid out, or empty
   std::string saveStages; ///< folder, or empty
   /// Folder for allocation, losses, measures of the stages and a page that
   /// shows them, or empty.

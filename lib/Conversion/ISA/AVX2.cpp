@@ -100,7 +100,6 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
-                                         /*productTokens=*/2,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
                                          /*dotPairs=*/nullptr,

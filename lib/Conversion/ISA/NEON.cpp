@@ -133,7 +133,6 @@ const InstructionHooks &picollm::neonHooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
-                                         /*productTokens=*/2,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
                                          /*dotPairs=*/nullptr,

@@ -154,7 +154,6 @@ const InstructionHooks &picollm::portableHooks() {
                                          loadTable,
                                          makeTable,
                                          lookUp,
-                                         /*productTokens=*/1,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
                                          /*dotPairs=*/nullptr,

@@ -29,7 +29,6 @@ const InstructionHooks &picollm::avxVnniHooks() {
 const InstructionHooks &picollm::avx512Hooks() {
   static const InstructionHooks hooks = [] {
     InstructionHooks table = avx2Hooks();
-    table.productTokens = 8;
     table.dotUnsigned = dotUnsignedSixteen;
     table.dotUnsignedRows = 16;
     return table;

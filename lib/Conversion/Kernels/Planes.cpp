@@ -21,12 +21,6 @@
 
 using namespace picollm;
 
-/// Steps whose code is laid out one after the other; measured on AVX2. Portable
-/// look-ups are long, and their time is not that of the loop.
-static int64_t unrollOf(InstructionSet isa) {
-  return isa == InstructionSet::Portable ? 1 : 4;
-}
-
 static bool hasSumPerPlane(const DotKernel &kernel) {
   return kernel.bits == 4 || filterDepth(kernel.bits, kernel.group > 0) > 0;
 }
@@ -88,7 +82,7 @@ static Values sumBlock(KernelBuilder &k, const DotKernel &kernel,
   for (auto [number, planes] : llvm::enumerate(passes)) {
     Values zeros(2 * tokens * inPass, k.constant(k.vec(16, k.i16), 0));
     Values found = k.unrolledLoop(
-        k.index(0), length, stepColumns, unrollOf(k.isa), zeros,
+        k.index(0), length, stepColumns, k.schedule.planeSteps, zeros,
         [&, &planes = planes](Value column, mlir::ValueRange current) {
           return step(k, kernel, planes,
                       k.at(weights, k.mul(column, k.index(4 * bits))),

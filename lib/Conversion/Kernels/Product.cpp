@@ -345,7 +345,7 @@ void ProductEmitter::emit() {
   k.loop(k.index(0), columns, blockColumns, [&](Value begin) {
     Value length = k.minimum(k.sub(columns, begin), k.index(blockColumns));
     unpack(begin, length);
-    const int64_t atOnce = hooks.productTokens;
+    const int64_t atOnce = k.schedule.productTokens;
     Value middle = k.sub(tokens, k.rem(tokens, k.index(atOnce)));
     k.loop(k.index(0), middle, atOnce,
            [&](Value token) { emitTokens(begin, length, token, atOnce); });

@@ -7,10 +7,13 @@
 
 #include "CompiledModule.h"
 
+#include "mlir/IR/Builders.h"
 #include "picollm/Conversion/Kernels.h"
+#include "picollm/Conversion/Schedule.h"
 #include "picollm/Layout/EncodedActivation.h"
 #include "picollm/Support/Half.h"
 #include "gtest/gtest.h"
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -19,7 +22,7 @@ using namespace picollm;
 namespace {
 
 /// How codes and activations are filled.
-enum class Fill { Random, AllMaximal, AllMinimal, Opposed };
+enum class Fill { Random, AllMaximal, AllMinimal, Opposed, Mixed };
 
 /// Bit `bit` of code (row, column) within a step; byte and bit of its place.
 std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
@@ -40,14 +43,14 @@ std::pair<int64_t, int64_t> place(int64_t bits, int64_t row, int64_t column,
 /// One segment of one tile and its activations for some tokens.
 struct Problem {
   Problem(int64_t bits, int64_t group, int64_t tokens, Rows rows,
-          int64_t columns, Fill fill)
+          int64_t columns, Fill fill, uint32_t seed = 0)
       : bits(bits), columns(columns), tokens(tokens),
         hasTables(bits <= 4 && rows == Rows::Few),
         segment{bits, columns, group}, layout{columns, {{32, {segment}}}},
         offsets(encodedSegmentOffsets(layout, 0, 0)),
         stride(encodedActivationBytes(layout)),
         weights(segmentTileBytes(segment)), encoded(stride * tokens) {
-    std::mt19937 random(bits * 1000 + columns);
+    std::mt19937 random(seed ? seed : bits * 1000 + columns);
     for (int64_t group = 0; group < segmentGroups(segment); ++group)
       for (int64_t row = 0; row < 32; ++row)
         setGroup(row, group, random, fill);
@@ -65,6 +68,8 @@ struct Problem {
       std::memcpy(&weights[(column * 32 + row) * 2], &half, 2);
       return;
     }
+    if (fill == Fill::Mixed && random() % 2)
+      fill = random() % 2 ? Fill::AllMaximal : Fill::AllMinimal;
     int64_t code = fill == Fill::AllMaximal   ? highestCode()
                    : fill == Fill::AllMinimal ? lowestCode()
                    : fill == Fill::Opposed
@@ -110,9 +115,9 @@ struct Problem {
     // What the encodings reach.
     const int largest = 127;
     auto signedByte = [&]() -> int8_t {
-      if (fill == Fill::Random)
+      if (fill == Fill::Random || (fill == Fill::Mixed && random() % 2))
         return int(random() % (2 * largest + 1)) - largest;
-      return fill == Fill::Opposed && random() % 2 ? -largest : largest;
+      return fill >= Fill::Opposed && random() % 2 ? -largest : largest;
     };
     if (bits == 16) {
       for (int64_t j = 0; j < columns; ++j) {
@@ -260,7 +265,25 @@ protected:
       GTEST_SKIP() << reason;
     if (compiled && compiled->getInstructionSet() == GetParam())
       return;
+    compile({});
+  }
+
+  /// Every kernel, laid out as `schedule` or, without one, the default says.
+  void compile(std::optional<Schedule> schedule) {
     compiled = std::make_unique<CompiledModule>(GetParam());
+    if (schedule) {
+      mlir::Builder b(compiled->getModule().getContext());
+      auto number = [&](llvm::StringRef name, int64_t value) {
+        return b.getNamedAttr(name, b.getI64IntegerAttr(value));
+      };
+      auto own = b.getDictionaryAttr(
+          {number("plane_steps", schedule->planeSteps),
+           number("product_tokens", schedule->productTokens),
+           number("prefetch_bytes", schedule->prefetchBytes)});
+      compiled->getModule()->setAttr(
+          "picollm.schedules",
+          b.getDictionaryAttr(b.getNamedAttr(nameOf(GetParam()), own)));
+    }
     for (const DotKernel &kernel : dotKernels(GetParam()))
       getDotKernel(compiled->getModule(), kernel).setPublic();
     for (const ProductKernel &kernel : productKernels(GetParam()))
@@ -338,6 +361,51 @@ TEST_P(DotKernels, ProductsOfExtremeCodesDoNotOverflow) {
     for (Fill fill : {Fill::AllMaximal, Fill::AllMinimal, Fill::Opposed})
       for (int64_t columns : {8, 128, 264})
         check(kernel, 9, columns, fill);
+}
+
+TEST_P(DotKernels, SumsDoNotDependOnTheSchedule) {
+  compile(Schedule{3, 5, 0});
+  for (const DotKernel &kernel : dotKernels(GetParam()))
+    for (int64_t columns : {8, 136, 264})
+      check(kernel, columns, Fill::Mixed);
+  for (const ProductKernel &kernel : productKernels(GetParam()))
+    for (int64_t tokens : {4, 13})
+      check(kernel, tokens, 136, Fill::Mixed);
+  compiled.reset();
+}
+
+/// A number from the environment, which scripts/fuzz-kernels sets.
+uint32_t numberFrom(const char *variable, uint32_t otherwise) {
+  const char *text = std::getenv(variable);
+  return text ? uint32_t(std::strtoul(text, nullptr, 10)) : otherwise;
+}
+
+TEST_P(DotKernels, RandomProblems) {
+  const uint32_t rounds = numberFrom("PICOLLM_KERNEL_ROUNDS", 100);
+  const uint32_t seed = numberFrom("PICOLLM_KERNEL_SEED", 1);
+  const auto dots = dotKernels(GetParam());
+  const auto products = productKernels(GetParam());
+  for (uint32_t round = 0; round < rounds; ++round) {
+    SCOPED_TRACE("PICOLLM_KERNEL_SEED=" + std::to_string(seed + round) +
+                 " PICOLLM_KERNEL_ROUNDS=1 makes this problem alone");
+    std::mt19937 random(seed + round);
+    const int64_t columns = 8 * (1 + random() % (random() % 4 ? 40 : 512));
+    const Fill fill = Fill(random() % 5);
+    const uint32_t numbers = random() | 1;
+    if (random() % 2) {
+      const DotKernel &kernel = dots[random() % dots.size()];
+      Problem problem(kernel.bits, kernel.group, kernel.tokens, Rows::Few,
+                      columns, fill, numbers);
+      checkSums(problem, kernel.name(), /*takesTokens=*/false, fill);
+    } else {
+      const ProductKernel &kernel = products[random() % products.size()];
+      Problem problem(kernel.bits, kernel.group, 1 + random() % 70, Rows::Many,
+                      columns, fill, numbers);
+      checkSums(problem, kernel.name(), /*takesTokens=*/true, fill);
+    }
+    if (HasFatalFailure())
+      return;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, DotKernels, testing::ValuesIn(allInstructionSets()),

@@ -1,0 +1,48 @@
+// Speed of one compiled model.
+#ifndef PICOLLM_BENCH_SPEED_H
+#define PICOLLM_BENCH_SPEED_H
+
+#include "ReadBandwidth.h"
+#include "picollm.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+struct SpeedOptions {
+  int64_t prompt = 128;
+  int64_t generate = 64;
+  std::vector<int64_t> batches; ///< tokens of calls to measure too
+  int repeat = 5;
+};
+
+/// Medians over the repetitions.
+struct Speed {
+  int32_t threads;
+  double prefillTokensPerSecond;
+  double decodeTokensPerSecond;
+  double readBytesPerSecond;
+  double bandwidthShare;
+  std::vector<double> batchRatios; ///< one for each of SpeedOptions::batches
+};
+
+double median(std::vector<double> values);
+
+/// Of the weight file, without its header.
+double bytesPerToken(const picollm_model *model);
+
+/// `threads` 0: the runtime's choice.
+picollm_status measureSpeed(const picollm_model *model,
+                            const SpeedOptions &options, int32_t threads,
+                            ReadBandwidth &memory, Speed &speed,
+                            picollm_error &error);
+
+/// A deleter.
+struct Freed {
+  void operator()(picollm_model *model) const { picollm_model_free(model); }
+  void operator()(picollm_session *session) const {
+    picollm_session_free(session);
+  }
+};
+
+#endif
