@@ -32,8 +32,8 @@ public:
 
 private:
   void runOnOperation() override {
-    if (failed(readAttributes()) || failed(readSchedule()) ||
-        failed(emitSteps()))
+    if (failed(readAttributes()) ||
+        failed(setSchedules(getOperation(), schedule)) || failed(emitSteps()))
       return signalPassFailure();
     eraseProgram();
     OpPassManager conversions(ModuleOp::getOperationName());
@@ -45,7 +45,6 @@ private:
   }
 
   LogicalResult readAttributes();
-  LogicalResult readSchedule();
   LogicalResult emitSteps();
   FailureOr<AttentionObjects> attentionObjects(step::ProgramOp program,
                                                const AttentionTarget &target);
@@ -80,18 +79,6 @@ LogicalResult ConvertStepToLLVM::readAttributes() {
   model.embedding = config.getEmbedding();
   model.kvHeads = config.getKvHeads();
   model.headSize = config.getHeadSize();
-  return success();
-}
-
-/// From the file to the module, where all that generates kernels looks.
-LogicalResult ConvertStepToLLVM::readSchedule() {
-  if (schedule.empty())
-    return success();
-  auto schedules = readSchedules(&getContext(), schedule);
-  if (!schedules)
-    return emitError(UnknownLoc::get(&getContext()),
-                     llvm::toString(schedules.takeError()));
-  getOperation()->setAttr("picollm.schedules", *schedules);
   return success();
 }
 

@@ -3,6 +3,7 @@
 #include "picollm/Conversion/Schedule.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
 #include "picollm/Support/Json.h"
 #include "picollm/Support/ReadFile.h"
 
@@ -106,4 +107,15 @@ llvm::Expected<DictionaryAttr> picollm::readSchedules(MLIRContext *context,
   if (!error.empty())
     return llvm::createStringError(error);
   return b.getDictionaryAttr(schedules);
+}
+
+LogicalResult picollm::setSchedules(ModuleOp module, StringRef path) {
+  if (path.empty())
+    return success();
+  auto schedules = readSchedules(module.getContext(), path);
+  if (!schedules)
+    return emitError(UnknownLoc::get(module.getContext()),
+                     llvm::toString(schedules.takeError()));
+  module->setAttr("picollm.schedules", *schedules);
+  return success();
 }

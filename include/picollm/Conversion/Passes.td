@@ -35,4 +35,29 @@ def ConvertStepToLLVM : Pass<"picollm-convert-step-to-llvm", "::mlir::ModuleOp">
   ];
 }
 
+def GenerateKernels : Pass<"picollm-generate-kernels", "::mlir::ModuleOp"> {
+  let summary = "every dot and product kernel of an instruction set";
+  let description = [{
+    Adds them to the module as functions of the LLVM dialect that can be called
+    from outside, to look at their code or to measure it:
+
+        echo 'module {}' | picollm-opt --picollm-generate-kernels=isa=avx2 |
+          mlir-translate --mlir-to-llvmir | opt -O3 | llc -O3
+
+    The table that it goes through is include/picollm/Conversion/Kernels.h.
+  }];
+  let options = [
+    Option<"instructionSet", "isa", "std::string", "\"portable\"",
+           "instruction set: avx512, avxvnni, avx2, i8mm, dotprod, neon or "
+           "portable">,
+    Option<"schedule", "schedule", "std::string", "\"\"",
+           "as of picollm-convert-step-to-llvm">,
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // PICOLLM_CONVERSION_PASSES_TD

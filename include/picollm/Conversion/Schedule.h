@@ -36,6 +36,10 @@ Schedule scheduleOf(mlir::ModuleOp module, InstructionSet isa);
 llvm::Expected<mlir::DictionaryAttr> readSchedules(mlir::MLIRContext *context,
                                                    llvm::StringRef path);
 
+/// Sets the attribute from a file; nothing where `path` is empty. Errors are
+/// reported where the module's are.
+mlir::LogicalResult setSchedules(mlir::ModuleOp module, llvm::StringRef path);
+
 } // namespace picollm
 
 #endif // PICOLLM_CONVERSION_SCHEDULE_H
