@@ -15,6 +15,8 @@ const InstructionHooks &picollm::hooksOf(InstructionSet isa) {
     return avxVnniHooks();
   case InstructionSet::AVX512:
     return avx512Hooks();
+  case InstructionSet::AVX512GFNI:
+    return avx512GfniHooks();
   case InstructionSet::NEON:
     return neonHooks();
   case InstructionSet::DotProduct:

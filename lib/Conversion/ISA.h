@@ -57,14 +57,20 @@ struct InstructionHooks {
 
   /// Of products for many rows (ProductKernel), at most one of the two; without
   /// any, dot or the multiplications above serve.
-  /// i32 x dotUnsignedRows: sums + products of as many rows with 4 columns; u,
-  /// s: four i8 for each, u in 0..255.
+  /// Sums of i32 + products of dotUnsignedRows rows with dotUnsignedColumns
+  /// (4 or 8) columns, a sum for every 4 of them; u, s: i8, byte
+  /// dotUnsignedColumns * row + column, u in 0..255.
   Value (*dotUnsigned)(KernelBuilder &k, Value sums, Value u, Value s);
-  int64_t dotUnsignedRows;
+  int64_t dotUnsignedRows, dotUnsignedColumns;
   /// i32 x 16, lane 2 * row + activation: sums + products of 8 rows with 8
   /// columns of 2 rows of activations. w: i8 x 64, byte 8 * row + column, in
   /// -128..127; s: i8 x 16, byte 8 * activation + column.
   Value (*dotPairs)(KernelBuilder &k, Value sums, Value w, Value s);
+
+  /// Levels + bias of a step of width 1 to 4, four i8 x 64, byte 8 * row +
+  /// column of 8 rows. Null: by look-ups, column by column.
+  Values (*unpackPlanes)(KernelBuilder &k, int64_t bits, bool hasGroups,
+                         int64_t bias, llvm::ArrayRef<Value> planes);
 
   /// Bits of f16 (i16 x 8), finite -> f32 x 8.
   Value (*extendHalf)(KernelBuilder &k, Value bits);
@@ -79,6 +85,7 @@ const InstructionHooks &portableHooks();
 const InstructionHooks &avx2Hooks();
 const InstructionHooks &avxVnniHooks();
 const InstructionHooks &avx512Hooks();
+const InstructionHooks &avx512GfniHooks();
 const InstructionHooks &neonHooks();
 const InstructionHooks &dotProductHooks();
 const InstructionHooks &i8mmHooks();

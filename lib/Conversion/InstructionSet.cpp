@@ -20,11 +20,15 @@ static const StringRef avx2Features[] = {"avx2", "f16c"};
 static const StringRef avxVnniFeatures[] = {"avx2", "f16c", "avxvnni"};
 static const StringRef avx512Features[] = {
     "avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"};
+static const StringRef avx512GfniFeatures[] = {
+    "avx2",     "f16c",       "avx512f",    "avx512bw",
+    "avx512vl", "avx512vnni", "avx512vbmi", "gfni"};
 static const StringRef dotProductFeatures[] = {"neon", "dotprod"};
 static const StringRef i8mmFeatures[] = {"neon", "dotprod", "i8mm"};
 static const StringRef neonFeatures[] = {"neon"};
 /// Best first within an architecture; portable code comes last.
 static const Entry entries[] = {
+    {InstructionSet::AVX512GFNI, "avx512gfni", "x86_64", avx512GfniFeatures},
     {InstructionSet::AVX512, "avx512", "x86_64", avx512Features},
     {InstructionSet::AVXVNNI, "avxvnni", "x86_64", avxVnniFeatures},
     {InstructionSet::AVX2, "avx2", "x86_64", avx2Features},

@@ -35,6 +35,8 @@ Schedule picollm::defaultSchedule(InstructionSet isa) {
     return {1, 1, prefetchBytes};
   case InstructionSet::AVX512:
     return {4, 8, prefetchBytes};
+  case InstructionSet::AVX512GFNI:
+    return {4, 4, prefetchBytes};
   default:
     return {4, 2, prefetchBytes};
   }

@@ -45,7 +45,7 @@ static const NamedTarget namedTargets[] = {
     {"x86-64-v4",
      "x86_64-unknown-linux-gnu",
      "x86-64-v4",
-     {InstructionSet::AVX512},
+     {InstructionSet::AVX512GFNI, InstructionSet::AVX512},
      " or take -target=x86-64-v3",
      "+avx512vnni"},
     {"aarch64",

@@ -6,5 +6,5 @@
 // CHECK-DAG: llvm.func @dot_half_b16_f32_r32_t4_i8mm(
 // CHECK-DAG: llvm.func @product_fields_b8g128_codes_i8_r32_i8mm(
 // CHECK-DAG: llvm.aarch64.neon.smmla
-// UNKNOWN: error: instruction set 'z80' is unknown, expected one of avx512,
+// UNKNOWN: error: instruction set 'z80' is unknown, expected one of avx512gfni,
 module {}

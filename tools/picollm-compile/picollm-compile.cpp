@@ -110,7 +110,8 @@ static cl::opt<std::string> chatTemplate(
 static cl::opt<std::string>
     target("target", cl::init("host"),
            cl::desc("host (default), x86-64, x86-64-v3 (AVX2), x86-64-v4 "
-                    "(AVX-512 with VNNI), aarch64 (with i8mm, with dot "
+                    "(AVX-512 with VNNI, with and without GFNI), aarch64 (with "
+                    "i8mm, with dot "
                     "product and without), or an LLVM triple; several, "
                     "comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));

@@ -16,6 +16,7 @@ enum class InstructionSet {
   AVX2,       ///< x86-64 with AVX2 and F16C
   AVXVNNI,    ///< and with AVX-VNNI
   AVX512,     ///< AVX2's, and with AVX-512F, BW, VL and VNNI
+  AVX512GFNI, ///< and with VBMI and GFNI
   NEON,       ///< every aarch64 (ARMv8.0)
   DotProduct, ///< aarch64 with sdot (optional from ARMv8.2 on, then usual)
   I8MM,       ///< and with smmla (optional from ARMv8.2 on, usual from 8.6)
@@ -25,7 +26,7 @@ enum class InstructionSet {
 llvm::ArrayRef<InstructionSet> allInstructionSets();
 
 /// As in names of kernels and pass options: "portable", "avx2", "avxvnni",
-/// "avx512", "neon", "dotprod", "i8mm".
+/// "avx512", "avx512gfni", "neon", "dotprod", "i8mm".
 llvm::StringRef nameOf(InstructionSet isa);
 /// All names, for messages: "avx2, ...".
 std::string namesOfInstructionSets();

@@ -17,7 +17,8 @@ def ConvertStepToLLVM : Pass<"picollm-convert-step-to-llvm", "::mlir::ModuleOp">
   }];
   let options = [
     ListOption<"instructionSets", "isa", "std::string",
-               "instruction sets of the variants, best first: avx512, avxvnni, avx2, "
+               "instruction sets of the variants, best first: avx512gfni, avx512, "
+               "avxvnni, avx2, "
                "i8mm, dotprod, neon, portable">,
     Option<"triple", "triple", "std::string", "\"x86_64-unknown-linux-gnu\"",
            "target of the attention functions">,
@@ -48,7 +49,7 @@ def GenerateKernels : Pass<"picollm-generate-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"instructionSet", "isa", "std::string", "\"portable\"",
-           "instruction set: avx512, avxvnni, avx2, i8mm, dotprod, neon or "
+           "instruction set: avx512gfni, avx512, avxvnni, avx2, i8mm, dotprod, neon or "
            "portable">,
     Option<"schedule", "schedule", "std::string", "\"\"",
            "as of picollm-convert-step-to-llvm">,

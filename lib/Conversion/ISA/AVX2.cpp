@@ -102,7 +102,9 @@ const InstructionHooks &picollm::avx2Hooks() {
                                          lookUp,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
+                                         /*dotUnsignedColumns=*/0,
                                          /*dotPairs=*/nullptr,
+                                         /*unpackPlanes=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;

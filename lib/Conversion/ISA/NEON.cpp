@@ -135,7 +135,9 @@ const InstructionHooks &picollm::neonHooks() {
                                          lookUp,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
+                                         /*dotUnsignedColumns=*/0,
                                          /*dotPairs=*/nullptr,
+                                         /*unpackPlanes=*/nullptr,
                                          extendHalfByInstruction,
                                          truncateToHalfByInstruction};
   return hooks;

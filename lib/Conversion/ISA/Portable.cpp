@@ -156,7 +156,9 @@ const InstructionHooks &picollm::portableHooks() {
                                          lookUp,
                                          /*dotUnsigned=*/nullptr,
                                          /*dotUnsignedRows=*/0,
+                                         /*dotUnsignedColumns=*/0,
                                          /*dotPairs=*/nullptr,
+                                         /*unpackPlanes=*/nullptr,
                                          extendHalf,
                                          truncateToHalf};
   return hooks;

@@ -1,8 +1,8 @@
 //===- Product.cpp - one segment of a tile for many rows ------------------===//
 //
-// The levels of a block are unpacked once, in the form of Layout.h's U[c][g], a
-// bias added where multiplications take the weights as unsigned, or, where two
-// rows are multiplied with two, with the 8 columns of a row side by side; then
+// The levels of a block are unpacked once, in the form of Layout.h's U[c][g]
+// or, for instructions that take it, with the 8 columns of a row side by side;
+// a bias is added where multiplications take the weights as unsigned. Then
 // every row of activations goes over them, some at once:
 //   sum level code = sum (level + bias) code - bias sum(code)
 // Of width 8 the unpacked number is q - 128 instead, as 2 q - 255 is no byte:
@@ -20,9 +20,8 @@
 
 using namespace picollm;
 
-/// Bytes of the unpacked levels of 4 columns, and of a step.
+/// Bytes of the unpacked levels of 4 columns.
 static constexpr int64_t fourColumnsBytes = 4 * tileRows;
-static constexpr int64_t unpackedStepBytes = 2 * fourColumnsBytes;
 
 namespace {
 
@@ -33,6 +32,7 @@ public:
         hasGroups(kernel.group > 0),
         dot(hooks.dotUnsigned ? hooks.dotUnsigned : hooks.dot),
         octets(hooks.dotUnsigned ? hooks.dotUnsignedRows / 8 : 1),
+        sideBySide(hooks.dotPairs || hooks.dotUnsignedColumns == 8),
         perVector(hooks.dotPairs ? 2 : 1), weights(k.argument(0)),
         values(k.argument(1)), scales(k.argument(2)), sums(k.argument(3)),
         columns(k.argument(4)), stride(k.argument(5)), tokens(k.argument(6)),
@@ -43,12 +43,18 @@ public:
 private:
   int64_t lanes() const { return 8 * octets; } ///< rows of weights in a vector
   int64_t vectors() const { return tileRows / lanes(); }
+  /// Rows that are scaled and added at once: as many as a vector of sums has
+  /// numbers.
+  int64_t finishedRows() const {
+    return sideBySide && hooks.dotUnsigned ? 16 : lanes();
+  }
   int64_t top() const;
   int64_t bias() const;
   int64_t safeMultiplications() const;
   Type sumType() const;
 
   void unpack(Value begin, Value length);
+  Values loadPlanes(Value step);
   Values unpackPlanes(Value step);
   Values unpackFields(Value step);
   Value withBias(Value levels);
@@ -56,9 +62,11 @@ private:
 
   void emitTokens(Value begin, Value length, Value token, int64_t count);
   void accumulate(Values &next, Value column, llvm::ArrayRef<Value> codes);
-  void accumulatePairs(Values &next, Value column, llvm::ArrayRef<Value> codes);
+  void accumulateSideBySide(Values &next, Value column,
+                            llvm::ArrayRef<Value> codes);
+  Value sumOfRows(ValueRange sums, int64_t token, int64_t first);
   void finish(Value begin, Value token, int64_t count, ValueRange found);
-  RowGroups groupsOf(Value begin, int64_t vector);
+  RowGroups groupsOf(Value begin, int64_t first);
 
   KernelBuilder &k;
   const InstructionHooks &hooks;
@@ -66,6 +74,7 @@ private:
   bool hasGroups;
   decltype(InstructionHooks::dot) dot; ///< null: sums of multiplications
   int64_t octets;                      ///< of rows in a vector of weights
+  bool sideBySide;                     ///< are the 8 columns of a row
   int64_t perVector; ///< rows of activations that a vector of sums has
   Value weights, values, scales, sums, columns, stride, tokens, rowSums,
       unpacked;
@@ -95,7 +104,7 @@ int64_t ProductEmitter::safeMultiplications() const {
 }
 
 Type ProductEmitter::sumType() const {
-  if (hooks.dotPairs)
+  if (sideBySide)
     return k.vec(16, k.i32);
   return k.vec(dot ? lanes() : 16 / hooks.productsPerWord, k.i32);
 }
@@ -132,6 +141,13 @@ static Values gatherColumns(KernelBuilder &k, llvm::ArrayRef<Value> columns) {
   return rows;
 }
 
+Values ProductEmitter::loadPlanes(Value step) {
+  Values planes;
+  for (int64_t p = 0; p < bits; ++p)
+    planes.push_back(k.load(k.vec(32, k.i8), k.at(step, 32 * p), 32));
+  return planes;
+}
+
 /// A step of 8 columns of planes -> U[c][g], with the bias: codes by columns,
 /// levels by tables, those that the rows below see moved down to them.
 Values ProductEmitter::unpackPlanes(Value step) {
@@ -143,9 +159,7 @@ Values ProductEmitter::unpackPlanes(Value step) {
                              (above ? 0 : bias()));
     tables.push_back(hooks.makeTable(k, entries));
   }
-  Values planes;
-  for (int64_t p = 0; p < bits; ++p)
-    planes.push_back(k.load(k.vec(32, k.i8), k.at(step, 32 * p), 32));
+  const Values planes = loadPlanes(step);
   Values unpackedLevels;
   for (int64_t c : {0, 1}) {
     Values levels;
@@ -178,7 +192,7 @@ Values ProductEmitter::unpackFields(Value step) {
 
 /// `levels`: U[c][g] of a step.
 void ProductEmitter::storeUnpacked(llvm::ArrayRef<Value> levels, Value out) {
-  if (!hooks.dotPairs) {
+  if (!sideBySide) {
     for (auto [i, rows] : llvm::enumerate(levels))
       k.store(rows, k.at(out, 32 * int64_t(i)), 32);
     return;
@@ -202,8 +216,14 @@ void ProductEmitter::unpack(Value begin, Value length) {
     Value step = k.at(block, k.mul(column, k.index(4 * bits)));
     Value out = k.at(unpacked, k.mul(column, k.index(tileRows)));
     k.prefetch(step, stepBytes(bits));
-    storeUnpacked(
-        bits <= maxPlaneBits ? unpackPlanes(step) : unpackFields(step), out);
+    if (bits > maxPlaneBits)
+      storeUnpacked(unpackFields(step), out);
+    else if (hooks.unpackPlanes)
+      for (auto [g, rows] : llvm::enumerate(hooks.unpackPlanes(
+               k, bits, hasGroups, bias(), loadPlanes(step))))
+        k.store(rows, k.at(out, 64 * int64_t(g)), 64);
+    else
+      storeUnpacked(unpackPlanes(step), out);
   });
 }
 
@@ -239,29 +259,54 @@ void ProductEmitter::accumulate(Values &next, Value column,
   }
 }
 
-/// The same where a vector of sums has two rows of `codes`.
-void ProductEmitter::accumulatePairs(Values &next, Value column,
-                                     llvm::ArrayRef<Value> codes) {
+/// The same where the columns of a row are side by side.
+void ProductEmitter::accumulateSideBySide(Values &next, Value column,
+                                          llvm::ArrayRef<Value> codes) {
   Value levels = k.at(unpacked, k.mul(column, k.index(tileRows)));
   auto load = [&](size_t t) {
     return k.load(k.vec(8, k.i8), k.at(codes[t], column), 8);
   };
-  Values pairs;
-  for (size_t t = 0; t < codes.size(); t += 2)
-    pairs.push_back(k.shuffle(load(t), load(std::min(t + 1, codes.size() - 1)),
-                              llvm::to_vector(llvm::seq<int64_t>(0, 16))));
+  Values factors;
+  for (size_t t = 0; t < codes.size() && !hooks.dotPairs; ++t) {
+    Value eight = k.load(k.i64, k.at(codes[t], column), 8);
+    factors.push_back(k.bitcast(k.splat(eight, 8), k.vec(64, k.i8)));
+  }
+  for (size_t t = 0; t < codes.size() && hooks.dotPairs; t += 2)
+    factors.push_back(k.shuffle(load(t),
+                                load(std::min(t + 1, codes.size() - 1)),
+                                llvm::to_vector(llvm::seq<int64_t>(0, 16))));
   for (int64_t v = 0; v < vectors(); ++v) {
     Value w = k.load(k.vec(64, k.i8), k.at(levels, 64 * v), 32);
-    for (auto [t, pair] : llvm::enumerate(pairs)) {
+    for (auto [t, s] : llvm::enumerate(factors)) {
       Value &sums = next[t * vectors() + v];
-      sums = hooks.dotPairs(k, sums, w, pair);
+      sums =
+          hooks.dotPairs ? hooks.dotPairs(k, sums, w, s) : dot(k, sums, w, s);
     }
   }
 }
 
-RowGroups ProductEmitter::groupsOf(Value begin, int64_t vector) {
+/// Of one of the rows of activations that `sums` are of: finishedRows() rows of
+/// weights from row `first` of the tile on.
+Value ProductEmitter::sumOfRows(ValueRange sums, int64_t token, int64_t first) {
+  auto sumsOf = [&](int64_t row) {
+    return sums[token / perVector * vectors() + row / lanes()];
+  };
+  auto everySecond = [&](int64_t from, int64_t rows) {
+    llvm::SmallVector<int64_t> numbers;
+    for (int64_t row = 0; row < rows; ++row)
+      numbers.push_back(2 * row + from);
+    return k.shuffle(sumsOf(first), sumsOf(first + rows - 1), numbers);
+  };
+  if (hooks.dotPairs)
+    return everySecond(token % 2, 8);
+  if (sideBySide)
+    return k.add(everySecond(0, 16), everySecond(1, 16));
+  return dot ? sumsOf(first) : hooks.rowSums(k, sumsOf(first));
+}
+
+RowGroups ProductEmitter::groupsOf(Value begin, int64_t first) {
   RowGroups groups;
-  for (int64_t octet = octets * vector; octet < octets * (vector + 1);
+  for (int64_t octet = first / 8; octet < (first + finishedRows()) / 8;
        ++octet) {
     RowGroups eight = loadGroups(k, bits, weights, columns, begin, octet,
                                  bits == 8 ? 256 : (1 << bits) - 1);
@@ -283,39 +328,32 @@ void ProductEmitter::finish(Value begin, Value token, int64_t count,
       k.add(k.mul(token, stride), k.div(begin, k.index(blockColumns / 4)));
   const int64_t factor = bits == 8 ? (hasGroups ? 0 : 1) - 2 * bias() : -bias();
   llvm::SmallVector<RowGroups> groups;
-  for (int64_t v = 0; v < vectors() && hasGroups; ++v)
-    groups.push_back(groupsOf(begin, v));
+  const int64_t atOnce = finishedRows();
+  for (int64_t first = 0; first < tileRows && hasGroups; first += atOnce)
+    groups.push_back(groupsOf(begin, first));
   for (int64_t t = 0; t < count; ++t) {
     if (t)
       offset = k.add(offset, stride);
-    Value scale = k.splat(k.load(k.f32, k.at(scales, offset), 4), lanes());
+    Value scale = k.splat(k.load(k.f32, k.at(scales, offset), 4), atOnce);
     Value codes = k.load(k.i32, k.at(sums, offset), 4);
-    Value whole = k.splat(codes, lanes());
-    Value correction =
-        k.splat(k.mul(codes, k.constant(k.i32, factor)), lanes());
+    Value whole = k.splat(codes, atOnce);
+    Value correction = k.splat(k.mul(codes, k.constant(k.i32, factor)), atOnce);
     Value rows =
         k.at(rowSums, k.mul(k.add(token, k.index(t)), k.index(4 * tileRows)));
-    for (int64_t v = 0; v < vectors(); ++v) {
-      Value sum = found[t / perVector * vectors() + v];
-      if (hooks.dotPairs) {
-        llvm::SmallVector<int64_t> lanes;
-        for (int64_t row = 0; row < 8; ++row)
-          lanes.push_back(2 * row + t % 2);
-        sum = k.shuffle(sum, sum, lanes);
-      } else if (!dot) {
-        sum = hooks.rowSums(k, sum);
-      }
+    for (int64_t first = 0; first < tileRows; first += atOnce) {
+      Value sum = sumOfRows(found, t, first);
       if (bits == 8)
         sum = k.shiftLeft(sum, 1);
       if (factor)
         sum = k.add(sum, correction);
       Value scaled = scale;
       if (hasGroups) {
-        sum = k.add(sum, k.mul(whole, groups[v].offsets));
-        scaled = k.fmul(scale, groups[v].scales);
+        const RowGroups &group = groups[first / atOnce];
+        sum = k.add(sum, k.mul(whole, group.offsets));
+        scaled = k.fmul(scale, group.scales);
       }
-      Value place = k.at(rows, 4 * lanes() * v);
-      Type floats = k.vec(lanes(), k.f32);
+      Value place = k.at(rows, 4 * first);
+      Type floats = k.vec(atOnce, k.f32);
       k.store(k.fadd(k.load(floats, place, 32),
                      k.fmul(k.toFloat(sum, floats), scaled)),
               place, 32);
@@ -334,8 +372,8 @@ void ProductEmitter::emitTokens(Value begin, Value length, Value token,
   Values found = k.loop(k.index(0), length, stepColumns, zeros,
                         [&](Value column, ValueRange current) {
                           Values next(current);
-                          hooks.dotPairs ? accumulatePairs(next, column, codes)
-                                         : accumulate(next, column, codes);
+                          sideBySide ? accumulateSideBySide(next, column, codes)
+                                     : accumulate(next, column, codes);
                           return next;
                         });
   finish(begin, token, count, found);

@@ -23,7 +23,8 @@ TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
   EXPECT_EQ(baseline->requiredFeatures(InstructionSet::Portable), "");
   auto v4 = parseTarget("x86-64-v4");
   ASSERT_TRUE(static_cast<bool>(v4)) << llvm::toString(v4.takeError());
-  EXPECT_EQ(v4->instructionSets, std::vector{InstructionSet::AVX512});
+  EXPECT_EQ(v4->instructionSets,
+            (std::vector{InstructionSet::AVX512GFNI, InstructionSet::AVX512}));
   EXPECT_EQ(v4->requiredFeatures(InstructionSet::AVX512),
             "avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni");
   auto v3 = parseTarget("x86-64-v3");
