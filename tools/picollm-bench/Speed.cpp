@@ -2,7 +2,6 @@
 
 #include "picollm/weight_file.h"
 #include <algorithm>
-#include <chrono>
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -12,13 +11,6 @@ double median(std::vector<double> values) {
 double bytesPerToken(const picollm_model *model) {
   return double(picollm_model_weights_bytes(model) -
                 PICOLLM_WEIGHT_FILE_HEADER_BYTES);
-}
-
-template <typename Action> static double secondsOf(Action action) {
-  const auto start = std::chrono::steady_clock::now();
-  action();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-      .count();
 }
 
 picollm_status measureSpeed(const picollm_model *model,

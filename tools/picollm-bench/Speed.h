@@ -5,6 +5,7 @@
 #include "ReadBandwidth.h"
 #include "picollm.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -27,6 +28,13 @@ struct Speed {
 };
 
 double median(std::vector<double> values);
+
+template <typename Action> double secondsOf(Action action) {
+  const auto start = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+      .count();
+}
 
 /// Of the weight file, without its header.
 double bytesPerToken(const picollm_model *model);

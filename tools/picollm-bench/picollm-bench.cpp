@@ -48,7 +48,7 @@ static int fail(const std::string &message) {
 }
 
 static void print(const picollm_model *model, const Options &options,
-                  const std::vector<Speed> &speeds) {
+                  double loadSeconds, const std::vector<Speed> &speeds) {
   if (options.json) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const Speed &speed : speeds) {
@@ -68,17 +68,18 @@ static void print(const picollm_model *model, const Options &options,
     const nlohmann::ordered_json object = {
         {"model", picollm_model_name(model)},
         {"cpu_features", picollm_model_cpu_features(model)},
+        {"load_seconds", loadSeconds},
         {"prompt", options.speed.prompt},
         {"generate", options.speed.generate},
         {"results", results}};
     std::printf("%s\n", object.dump(2).c_str());
     return;
   }
-  std::printf("%s: %.1f MB of weights per token, %lld tokens of prompt, %lld "
-              "generated\n\n",
-              picollm_model_name(model), bytesPerToken(model) / 1e6,
-              (long long)options.speed.prompt,
-              (long long)options.speed.generate);
+  std::printf(
+      "%s: %.1f MB of weights per token, loaded in %.1f ms, %lld tokens "
+      "of prompt, %lld generated\n\n",
+      picollm_model_name(model), bytesPerToken(model) / 1e6, 1e3 * loadSeconds,
+      (long long)options.speed.prompt, (long long)options.speed.generate);
   std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share");
   for (int64_t batch : options.speed.batches)
     std::printf("   call of %lld", (long long)batch);
@@ -161,7 +162,12 @@ int main(int argc, char **argv) {
 
   picollm_error error;
   picollm_model *loaded = nullptr;
-  if (picollm_model_load(options.directory.c_str(), nullptr, &loaded, &error))
+  picollm_status status = PICOLLM_OK;
+  const double loadSeconds = secondsOf([&] {
+    status =
+        picollm_model_load(options.directory.c_str(), nullptr, &loaded, &error);
+  });
+  if (status)
     return fail(error.message);
   const std::unique_ptr<picollm_model, Freed> model(loaded);
   // Several times the largest caches.
@@ -171,6 +177,6 @@ int main(int argc, char **argv) {
     if (measureSpeed(loaded, options.speed, options.threads[i], memory,
                      speeds[i], error))
       return fail(error.message);
-  print(loaded, options, speeds);
+  print(loaded, options, loadSeconds, speeds);
   return 0;
 }

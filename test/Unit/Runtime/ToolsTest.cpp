@@ -131,6 +131,7 @@ TEST_F(Tools, BenchReportsEveryThreadCount) {
   ASSERT_TRUE(got.succeeded) << got.err;
   const nlohmann::json object = nlohmann::json::parse(got.out);
   ASSERT_EQ(object["results"].size(), 2u);
+  EXPECT_GT(object["load_seconds"], 0);
   for (int i : {0, 1}) {
     const nlohmann::json &result = object["results"][size_t(i)];
     EXPECT_EQ(result["threads"], i + 1);
