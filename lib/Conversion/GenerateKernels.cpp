@@ -37,10 +37,7 @@ private:
     }
     if (failed(setSchedules(module, schedule)))
       return signalPassFailure();
-    for (const DotKernel &kernel : dotKernels(*isa))
-      getDotKernel(module, kernel).setPublic();
-    for (const ProductKernel &kernel : productKernels(*isa))
-      getProductKernel(module, kernel).setPublic();
+    addAllKernels(module, *isa);
     module->removeAttr("picollm.schedules");
     OpPassManager conversions(ModuleOp::getOperationName());
     addConversionsToLLVM(conversions);

@@ -6,6 +6,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "picollm/Support/Json.h"
 #include "picollm/Support/ReadFile.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace picollm;
 using namespace mlir;
@@ -90,7 +91,9 @@ llvm::Expected<DictionaryAttr> picollm::readSchedules(MLIRContext *context,
           return llvm::any_of(fields,
                               [&](const Field &f) { return f.name == key; });
         },
-        "plane_steps, product_tokens, prefetch_bytes");
+        llvm::join(
+            llvm::map_range(fields, [](const Field &f) { return f.name; }),
+            ", "));
     SmallVector<NamedAttribute> numbers;
     for (const Field &field : fields) {
       std::optional<int64_t> number = reader.integer(field.name);

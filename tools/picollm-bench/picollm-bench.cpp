@@ -142,15 +142,15 @@ int main(int argc, char **argv) {
       options.speed.repeat > 0 && options.speed.repeat <= 1000000 &&
       std::all_of(options.threads.begin(), options.threads.end(),
                   [](int32_t threads) { return threads > 0; });
+  if (!sane)
+    return fail("--prompt, --generate, --threads and --repeat: must be at "
+                "least 1, and none of them in the billions; --help lists all "
+                "options");
   if (std::any_of(options.speed.batches.begin(), options.speed.batches.end(),
                   [&](int64_t batch) {
                     return batch < 1 || batch > options.speed.generate;
                   }))
     return fail("--batch: each must be at least 1 and at most --generate");
-  if (!sane)
-    return fail("--prompt, --generate, --threads and --repeat: must be at "
-                "least 1, and none of them in the billions; --help lists all "
-                "options");
   if (options.threads.empty())
     options.threads = {0}; // the runtime's choice
   if (!options.tune.empty()) {

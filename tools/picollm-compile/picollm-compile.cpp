@@ -111,8 +111,8 @@ static cl::opt<std::string>
     target("target", cl::init("host"),
            cl::desc("host (default), x86-64, x86-64-v3 (AVX2), x86-64-v4 "
                     "(AVX-512 with VNNI, with and without GFNI), aarch64 (with "
-                    "i8mm, with dot "
-                    "product and without), or an LLVM triple; several, "
+                    "i8mm, with dot product and without), or an LLVM triple; "
+                    "several, "
                     "comma-separated, become variants of one library"),
            cl::value_desc("NAME|TRIPLE"), cl::cat(category));
 static cl::opt<std::string> cpu("mcpu", cl::desc("CPU as in clang"),

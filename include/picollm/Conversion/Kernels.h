@@ -80,6 +80,9 @@ std::vector<DotKernel> dotKernels(InstructionSet isa);
 /// The kernel's function in `module`, generated at the first call. Private.
 mlir::func::FuncOp getDotKernel(mlir::ModuleOp module, const DotKernel &kernel);
 
+/// Every kernel there is for `isa`, as public functions.
+void addAllKernels(mlir::ModuleOp module, InstructionSet isa);
+
 /// Adds the conversions from func, scf, vector and arith to the LLVM dialect.
 void addConversionsToLLVM(mlir::OpPassManager &manager);
 

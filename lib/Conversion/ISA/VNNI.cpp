@@ -5,37 +5,29 @@
 
 using namespace picollm;
 
-/// Without AVX-512, LLVM encodes the narrow one as AVX-VNNI has it.
-static Value dotUnsignedEight(KernelBuilder &k, Value sums, Value u, Value s) {
-  return k.intrinsic("llvm.x86.avx512.vpdpbusd.256", k.vec(8, k.i32),
-                     {sums, u, s});
+/// With `bits` of a register. Without AVX-512, LLVM encodes that of 256 as
+/// AVX-VNNI has it.
+template <int64_t bits>
+static Value dotUnsigned(KernelBuilder &k, Value sums, Value u, Value s) {
+  return k.intrinsic("llvm.x86.avx512.vpdpbusd." + std::to_string(bits),
+                     k.vec(bits / 32, k.i32), {sums, u, s});
 }
 
-static Value dotUnsignedSixteen(KernelBuilder &k, Value sums, Value u,
-                                Value s) {
-  return k.intrinsic("llvm.x86.avx512.vpdpbusd.512", k.vec(16, k.i32),
-                     {sums, u, s});
+template <int64_t bits> static InstructionHooks withDotUnsigned() {
+  InstructionHooks table = avx2Hooks();
+  table.dotUnsigned = dotUnsigned<bits>;
+  table.dotUnsignedRows = bits / 32;
+  table.dotUnsignedColumns = 4;
+  return table;
 }
 
 const InstructionHooks &picollm::avxVnniHooks() {
-  static const InstructionHooks hooks = [] {
-    InstructionHooks table = avx2Hooks();
-    table.dotUnsigned = dotUnsignedEight;
-    table.dotUnsignedRows = 8;
-    table.dotUnsignedColumns = 4;
-    return table;
-  }();
+  static const InstructionHooks hooks = withDotUnsigned<256>();
   return hooks;
 }
 
 const InstructionHooks &picollm::avx512Hooks() {
-  static const InstructionHooks hooks = [] {
-    InstructionHooks table = avx2Hooks();
-    table.dotUnsigned = dotUnsignedSixteen;
-    table.dotUnsignedRows = 16;
-    table.dotUnsignedColumns = 4;
-    return table;
-  }();
+  static const InstructionHooks hooks = withDotUnsigned<512>();
   return hooks;
 }
 

@@ -31,7 +31,6 @@ public:
       : k(k), hooks(hooksOf(k.isa)), bits(kernel.bits),
         hasGroups(kernel.group > 0),
         dot(hooks.dotUnsigned ? hooks.dotUnsigned : hooks.dot),
-        octets(hooks.dotUnsigned ? hooks.dotUnsignedRows / 8 : 1),
         sideBySide(hooks.dotPairs || hooks.dotUnsignedColumns == 8),
         perVector(hooks.dotPairs ? 2 : 1), weights(k.argument(0)),
         values(k.argument(1)), scales(k.argument(2)), sums(k.argument(3)),
@@ -41,7 +40,10 @@ public:
   void emit();
 
 private:
-  int64_t lanes() const { return 8 * octets; } ///< rows of weights in a vector
+  /// Rows of weights in a vector.
+  int64_t lanes() const {
+    return hooks.dotUnsigned ? hooks.dotUnsignedRows : 8;
+  }
   int64_t vectors() const { return tileRows / lanes(); }
   /// Rows that are scaled and added at once: as many as a vector of sums has
   /// numbers.
@@ -73,7 +75,6 @@ private:
   int64_t bits;
   bool hasGroups;
   decltype(InstructionHooks::dot) dot; ///< null: sums of multiplications
-  int64_t octets;                      ///< of rows in a vector of weights
   bool sideBySide;                     ///< are the 8 columns of a row
   int64_t perVector; ///< rows of activations that a vector of sums has
   Value weights, values, scales, sums, columns, stride, tokens, rowSums,
@@ -267,14 +268,16 @@ void ProductEmitter::accumulateSideBySide(Values &next, Value column,
     return k.load(k.vec(8, k.i8), k.at(codes[t], column), 8);
   };
   Values factors;
-  for (size_t t = 0; t < codes.size() && !hooks.dotPairs; ++t) {
-    Value eight = k.load(k.i64, k.at(codes[t], column), 8);
-    factors.push_back(k.bitcast(k.splat(eight, 8), k.vec(64, k.i8)));
+  for (size_t t = 0; t < codes.size(); t += perVector) {
+    if (hooks.dotPairs) {
+      factors.push_back(k.shuffle(load(t),
+                                  load(std::min(t + 1, codes.size() - 1)),
+                                  llvm::to_vector(llvm::seq<int64_t>(0, 16))));
+    } else {
+      Value eight = k.load(k.i64, k.at(codes[t], column), 8);
+      factors.push_back(k.bitcast(k.splat(eight, 8), k.vec(64, k.i8)));
+    }
   }
-  for (size_t t = 0; t < codes.size() && hooks.dotPairs; t += 2)
-    factors.push_back(k.shuffle(load(t),
-                                load(std::min(t + 1, codes.size() - 1)),
-                                llvm::to_vector(llvm::seq<int64_t>(0, 16))));
   for (int64_t v = 0; v < vectors(); ++v) {
     Value w = k.load(k.vec(64, k.i8), k.at(levels, 64 * v), 32);
     for (auto [t, s] : llvm::enumerate(factors)) {
@@ -409,6 +412,13 @@ std::vector<ProductKernel> picollm::productKernels(InstructionSet isa) {
     for (int64_t group : {int64_t(0), blockColumns})
       kernels.push_back({bits, isa, group});
   return kernels;
+}
+
+void picollm::addAllKernels(mlir::ModuleOp module, InstructionSet isa) {
+  for (const DotKernel &kernel : dotKernels(isa))
+    getDotKernel(module, kernel).setPublic();
+  for (const ProductKernel &kernel : productKernels(isa))
+    getProductKernel(module, kernel).setPublic();
 }
 
 mlir::func::FuncOp picollm::getProductKernel(mlir::ModuleOp module,

@@ -284,10 +284,7 @@ protected:
           "picollm.schedules",
           b.getDictionaryAttr(b.getNamedAttr(nameOf(GetParam()), own)));
     }
-    for (const DotKernel &kernel : dotKernels(GetParam()))
-      getDotKernel(compiled->getModule(), kernel).setPublic();
-    for (const ProductKernel &kernel : productKernels(GetParam()))
-      getProductKernel(compiled->getModule(), kernel).setPublic();
+    addAllKernels(compiled->getModule(), GetParam());
     compiled->load();
   }
 
