@@ -12,6 +12,7 @@ using namespace attention;
 
 static_assert(kAttentionPiecePositions == kPiece);
 static_assert(kAttentionBlockTokens == kBlockTokens);
+static_assert(kAttentionMaxParts == kMaxParts);
 
 Error attention::checkShape(const AttentionShape &shape) {
   if (shape.headSize < 4 || shape.headSize > 512 || shape.headSize % 4)
@@ -45,6 +46,10 @@ int64_t attentionWorkspaceFloats(const AttentionShape &shape) {
   return workspaceLayout(shape).total;
 }
 
+int64_t attentionStateFloats(const AttentionShape &shape) {
+  return (shape.group * (shape.headSize + kStateExtra) + 15) / 16 * 16;
+}
+
 Expected<std::string> attentionFunctionName(const AttentionShape &shape,
                                             const AttentionTarget &target) {
   if (Error error = checkShape(shape))
@@ -55,7 +60,8 @@ Expected<std::string> attentionFunctionName(const AttentionShape &shape,
   const std::string window =
       shape.window ? "_w" + std::to_string(shape.window) : "";
   return ("picollm_attention_d" + Twine(shape.headSize) + "_g" +
-          Twine(shape.group) + window + "_" + halide->suffix)
+          Twine(shape.group) + window +
+          (shape.cache == KVCacheType::I8 ? "_i8_" : "_") + halide->suffix)
       .str();
 }
 

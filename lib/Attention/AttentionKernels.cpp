@@ -105,7 +105,8 @@ static Error runGenerator(StringRef generator, const AttentionShape &shape,
   const int status =
       sys::ExecuteAndWait(generator,
                           {generator, bitcode, halide.name, headSize, group,
-                           shape.window ? "windowed" : "whole"},
+                           shape.window ? "windowed" : "whole",
+                           shape.cache == KVCacheType::I8 ? "i8" : "f16"},
                           std::nullopt, redirects, 0, 0, &message);
   if (status == 0)
     return Error::success();

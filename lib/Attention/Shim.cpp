@@ -1,4 +1,4 @@
-//===- Shim.cpp - the C function around the Halide functions --------------===//
+//===- Shim.cpp - the C functions around the Halide functions -------------===//
 //
 // What the generated function does, with D the head size and G the group:
 //
@@ -6,10 +6,13 @@
 //     pack(q of block, scale) -> packed
 //     for piece of kPiece positions up to the last token of the block, from 0
 //         or from where the window of the first token begins:
-//       one token:  decode(packed, k, v of piece, state) -> state
+//       one token:  decode(k, v of piece, packed, state) -> state
 //       else:       prepare(k, v of piece) -> keys, values
 //                   prefill(packed, keys, values, state) -> state
 //     finish(state) -> out of block
+//
+// "_part" packs one token and decodes the pieces of its part; "_merge" merges
+// states of parts and finishes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +21,7 @@
 #include "StateLayout.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/ValueSymbolTable.h"
 
 using namespace llvm;
 
@@ -36,14 +40,16 @@ struct Dimension {
 };
 
 /// Codes of halide_type_t.
-enum TypeCode : uint8_t { kFloat = 2 };
+enum TypeCode : uint8_t { kInt = 0, kFloat = 2 };
 
 class ShimBuilder {
 public:
   ShimBuilder(Module &module, const AttentionShape &shape)
       : module(module), builder(module.getContext()), shape(shape),
         headSize(static_cast<int32_t>(shape.headSize)),
-        group(static_cast<int32_t>(shape.group)) {
+        group(static_cast<int32_t>(shape.group)),
+        stateSize(headSize + kStateExtra),
+        codes(shape.cache == KVCacheType::I8) {
     LLVMContext &context = module.getContext();
     dimensionType = StructType::get(context, {i32(), i32(), i32(), i32()});
     Type *i8 = builder.getInt8Ty();
@@ -53,7 +59,9 @@ public:
                                   elementType, i32(), pointer(), pointer()});
   }
 
-  void build(const std::string &name);
+  void buildAttention(const std::string &name);
+  void buildPart(const std::string &name);
+  void buildMerge(const std::string &name);
 
 private:
   Type *i32() { return builder.getInt32Ty(); }
@@ -62,9 +70,13 @@ private:
   Value *constant(int64_t value) { return builder.getInt64(value); }
   Value *truncate(Value *value) { return builder.CreateTrunc(value, i32()); }
 
-  Buffer makeBuffer(StringRef name, uint8_t bits,
-                    ArrayRef<Dimension> dimensions);
-  void makeBuffers();
+  void beginFunction(const std::string &name, ArrayRef<Type *> types,
+                     ArrayRef<const char *> names);
+  Value *argument(StringRef name);
+  Buffer makeBuffer(StringRef name, ArrayRef<Dimension> dimensions,
+                    TypeCode type = kFloat, uint8_t bits = 32);
+  void makeTokenBuffers();
+  void makeCacheBuffers();
   void setHost(const Buffer &buffer, Value *host);
   void setExtent(const Buffer &buffer, unsigned dimension, Value *extent);
   void setStride(const Buffer &buffer, unsigned dimension, Value *stride);
@@ -76,19 +88,43 @@ private:
                 function_ref<void(Value *)> body);
   void emitBlock(Value *firstToken);
   Value *firstAttended(Value *position);
+  Value *setPiece(Value *begin, Value *end);
+  void emitDecode(Value *count32, Value *first);
+  void emitPrefill(Value *begin, Value *firstPosition, Value *count,
+                   Value *first);
   void emitPiece(Value *begin, Value *firstPosition, Value *tokens, Value *end);
 
   Module &module;
   IRBuilder<> builder;
   const AttentionShape &shape;
-  const int32_t headSize, group;
+  const int32_t headSize, group, stateSize;
+  const bool codes;
   StructType *dimensionType, *elementType, *headerType;
   Function *function = nullptr;
-  Buffer query, packed, key, value, keys, values, state, out;
+  Buffer query, packed, key, value, keyScales, valueScales, keys, values, state,
+      out;
 };
 
-Buffer ShimBuilder::makeBuffer(StringRef name, uint8_t bits,
-                               ArrayRef<Dimension> dimensions) {
+/// Starts a function that other objects may call.
+void ShimBuilder::beginFunction(const std::string &name, ArrayRef<Type *> types,
+                                ArrayRef<const char *> names) {
+  function =
+      Function::Create(FunctionType::get(builder.getVoidTy(), types, false),
+                       GlobalValue::ExternalLinkage, name, module);
+  function->setVisibility(GlobalValue::HiddenVisibility);
+  function->setDoesNotThrow();
+  for (auto [argument, name] : zip_equal(function->args(), names))
+    argument.setName(name);
+  builder.SetInsertPoint(
+      BasicBlock::Create(module.getContext(), "entry", function));
+}
+
+Value *ShimBuilder::argument(StringRef name) {
+  return function->getValueSymbolTable()->lookup(name);
+}
+
+Buffer ShimBuilder::makeBuffer(StringRef name, ArrayRef<Dimension> dimensions,
+                               TypeCode type, uint8_t bits) {
   Buffer buffer;
   buffer.header = builder.CreateAlloca(headerType, nullptr, name);
   buffer.dimensions = builder.CreateAlloca(
@@ -96,12 +132,11 @@ Buffer ShimBuilder::makeBuffer(StringRef name, uint8_t bits,
   Constant *null = ConstantPointerNull::get(builder.getPtrTy());
   builder.CreateStore(
       ConstantStruct::get(
-          headerType,
-          {builder.getInt64(0), null, null, builder.getInt64(0),
-           ConstantStruct::get(elementType,
-                               {builder.getInt8(kFloat), builder.getInt8(bits),
-                                builder.getInt16(1)}),
-           builder.getInt32(dimensions.size()), null, null}),
+          headerType, {builder.getInt64(0), null, null, builder.getInt64(0),
+                       ConstantStruct::get(elementType, {builder.getInt8(type),
+                                                         builder.getInt8(bits),
+                                                         builder.getInt16(1)}),
+                       builder.getInt32(dimensions.size()), null, null}),
       buffer.header);
   builder.CreateStore(buffer.dimensions,
                       builder.CreateStructGEP(headerType, buffer.header, 6));
@@ -117,27 +152,27 @@ Buffer ShimBuilder::makeBuffer(StringRef name, uint8_t bits,
   return buffer;
 }
 
-void ShimBuilder::makeBuffers() {
-  const int32_t stateSize = headSize + kStateExtra;
-  query = makeBuffer("query", 32, {{headSize, 1}, {group, headSize}, {0, 0}});
-  packed = makeBuffer("packed", 32, {{headSize, 1}, {0, headSize}});
-  key = makeBuffer("key", 16, {{headSize, 1}, {0, headSize}});
-  value = makeBuffer("value", 16, {{headSize, 1}, {0, headSize}});
-  keys = makeBuffer(
-      "keys", 32,
-      {{kKeyBlock, 1}, {headSize, kKeyBlock}, {0, kKeyBlock * headSize}});
-  values = makeBuffer("values", 32, {{headSize, 1}, {0, headSize}});
-  state = makeBuffer("state", 32, {{stateSize, 1}, {0, stateSize}});
-  out = makeBuffer("out", 32, {{headSize, 1}, {group, headSize}, {0, 0}});
+/// Of one block of query tokens, and of the cache.
+void ShimBuilder::makeTokenBuffers() {
+  query = makeBuffer("query", {{headSize, 1}, {group, headSize}, {0, 0}});
+  packed = makeBuffer("packed", {{headSize, 1}, {0, headSize}});
+  state = makeBuffer("state", {{stateSize, 1}, {0, stateSize}});
+  setHost(packed, argument("workspace"));
+  makeCacheBuffers();
+}
 
-  const WorkspaceLayout layout = workspaceLayout(shape);
-  Value *workspace = function->getArg(9);
-  setHost(packed, workspace);
-  setHost(state, floats(workspace, constant(layout.state)));
-  setHost(keys, floats(workspace, constant(layout.keys)));
-  setHost(values, floats(workspace, constant(layout.values)));
-  setStride(query, 2, truncate(function->getArg(1)));
-  setStride(out, 2, truncate(function->getArg(7)));
+void ShimBuilder::makeCacheBuffers() {
+  const TypeCode type = codes ? kInt : kFloat;
+  const uint8_t bits = codes ? 8 : 16;
+  const auto rowBytes =
+      static_cast<int32_t>(kvRowBytes(shape.cache, shape.headSize));
+  const int32_t stride = rowBytes * 8 / bits;
+  key = makeBuffer("key", {{headSize, 1}, {0, stride}}, type, bits);
+  value = makeBuffer("value", {{headSize, 1}, {0, stride}}, type, bits);
+  if (!codes)
+    return;
+  keyScales = makeBuffer("key_scales", {{0, rowBytes / kScaleBytes}});
+  valueScales = makeBuffer("value_scales", {{0, rowBytes / kScaleBytes}});
 }
 
 void ShimBuilder::setHost(const Buffer &buffer, Value *host) {
@@ -203,57 +238,83 @@ Value *ShimBuilder::firstAttended(Value *position) {
       builder.CreateSub(position, constant(shape.window - 1)));
 }
 
-void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
-                            Value *end) {
-  LLVMContext &context = module.getContext();
+/// Keys and values of a piece from `begin` on; returns its positions, i64.
+Value *ShimBuilder::setPiece(Value *begin, Value *end) {
   Value *count = builder.CreateBinaryIntrinsic(
       Intrinsic::smin, builder.CreateSub(end, begin), constant(kPiece));
   Value *count32 = truncate(count);
-  Value *halfOffset = builder.CreateMul(begin, constant(headSize));
-  Type *half = builder.getInt16Ty();
-  setHost(key,
-          builder.CreateInBoundsGEP(half, function->getArg(2), halfOffset));
-  setHost(value,
-          builder.CreateInBoundsGEP(half, function->getArg(3), halfOffset));
-  setExtent(key, 1, count32);
-  setExtent(value, 1, count32);
-  Value *first = builder.CreateZExt(
-      builder.CreateICmpEQ(begin, firstAttended(firstPosition)), i32());
+  Value *offset = builder.CreateMul(
+      begin, constant(kvRowBytes(shape.cache, shape.headSize)));
+  auto set = [&](const Buffer &rows, const Buffer &scales, StringRef name) {
+    Value *first =
+        builder.CreateInBoundsGEP(builder.getInt8Ty(), argument(name), offset);
+    setHost(rows, first);
+    setExtent(rows, 1, count32);
+    if (!codes)
+      return;
+    setHost(scales, builder.CreateInBoundsGEP(builder.getInt8Ty(), first,
+                                              constant(headSize)));
+    setExtent(scales, 0, count32);
+  };
+  set(key, keyScales, "k");
+  set(value, valueScales, "v");
+  return count;
+}
 
-  BasicBlock *decode = BasicBlock::Create(context, "decode", function);
-  BasicBlock *prefill = BasicBlock::Create(context, "prefill", function);
-  BasicBlock *after = BasicBlock::Create(context, "piece.done", function);
-  builder.CreateCondBr(builder.CreateICmpEQ(tokens, constant(1)), decode,
-                       prefill);
+void ShimBuilder::emitDecode(Value *count32, Value *first) {
+  SmallVector<Value *> arguments = {key.header,   value.header, packed.header,
+                                    state.header, count32,      first};
+  if (codes)
+    arguments.append({keyScales.header, valueScales.header});
+  arguments.push_back(state.header);
+  callKernel("decode", arguments);
+}
 
-  builder.SetInsertPoint(decode);
-  callKernel("decode", {packed.header, key.header, value.header, state.header,
-                        count32, first, state.header});
-  builder.CreateBr(after);
-
-  builder.SetInsertPoint(prefill);
+void ShimBuilder::emitPrefill(Value *begin, Value *firstPosition, Value *count,
+                              Value *first) {
+  Value *count32 = truncate(count);
   Value *blocks = builder.CreateUDiv(
       builder.CreateAdd(count, constant(kKeyBlock - 1)), constant(kKeyBlock));
   setExtent(keys, 2, truncate(blocks));
   setExtent(values, 1, count32);
-  callKernel("prepare",
-             {key.header, value.header, count32, keys.header, values.header});
+  SmallVector<Value *> arguments = {key.header, value.header, count32};
+  if (codes)
+    arguments.append({keyScales.header, valueScales.header});
+  arguments.append({keys.header, values.header});
+  callKernel("prepare", arguments);
   Value *limit = truncate(builder.CreateSub(firstPosition, begin));
-  SmallVector<Value *> arguments = {packed.header, keys.header, values.header,
-                                    state.header,  limit,       count32,
-                                    first};
+  arguments = {packed.header, keys.header, values.header, state.header,
+               limit,         count32,     first};
   if (shape.window)
     arguments.push_back(
         builder.CreateSub(limit, builder.getInt32(shape.window - 1)));
   arguments.push_back(state.header);
   callKernel("prefill", arguments);
+}
+
+void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
+                            Value *end) {
+  LLVMContext &context = module.getContext();
+  Value *count = setPiece(begin, end);
+  Value *first = builder.CreateZExt(
+      builder.CreateICmpEQ(begin, firstAttended(firstPosition)), i32());
+  BasicBlock *decode = BasicBlock::Create(context, "decode", function);
+  BasicBlock *prefill = BasicBlock::Create(context, "prefill", function);
+  BasicBlock *after = BasicBlock::Create(context, "piece.done", function);
+  builder.CreateCondBr(builder.CreateICmpEQ(tokens, constant(1)), decode,
+                       prefill);
+  builder.SetInsertPoint(decode);
+  emitDecode(truncate(count), first);
+  builder.CreateBr(after);
+  builder.SetInsertPoint(prefill);
+  emitPrefill(begin, firstPosition, count, first);
   builder.CreateBr(after);
   builder.SetInsertPoint(after);
 }
 
 void ShimBuilder::emitBlock(Value *firstToken) {
   Value *tokens = builder.CreateBinaryIntrinsic(
-      Intrinsic::smin, builder.CreateSub(function->getArg(5), firstToken),
+      Intrinsic::smin, builder.CreateSub(argument("tokens"), firstToken),
       constant(kBlockTokens));
   Value *tokens32 = truncate(tokens);
   Value *used = builder.CreateMul(tokens, constant(group));
@@ -263,44 +324,91 @@ void ShimBuilder::emitBlock(Value *firstToken) {
       constant(kRowPadding));
   Value *rows = truncate(builder.CreateSelect(
       builder.CreateICmpEQ(tokens, constant(1)), used, padded));
-  setHost(query, floats(function->getArg(0),
-                        builder.CreateMul(firstToken, function->getArg(1))));
-  setHost(out, floats(function->getArg(6),
-                      builder.CreateMul(firstToken, function->getArg(7))));
+  setHost(query,
+          floats(argument("q"),
+                 builder.CreateMul(firstToken, argument("q_token_stride"))));
+  setHost(out,
+          floats(argument("out"),
+                 builder.CreateMul(firstToken, argument("out_token_stride"))));
   for (const Buffer &buffer : {query, out})
     setExtent(buffer, 2, tokens32);
   for (const Buffer &buffer : {packed, state})
     setExtent(buffer, 1, rows);
 
   callKernel("pack",
-             {query.header, function->getArg(8), tokens32, packed.header});
-  Value *firstPosition = builder.CreateAdd(function->getArg(4), firstToken);
+             {query.header, argument("scale"), tokens32, packed.header});
+  Value *firstPosition = builder.CreateAdd(argument("position"), firstToken);
   Value *end = builder.CreateAdd(firstPosition, tokens);
   emitLoop("piece", firstAttended(firstPosition), end, kPiece,
            [&](Value *begin) { emitPiece(begin, firstPosition, tokens, end); });
   callKernel("finish", {state.header, out.header});
 }
 
-void ShimBuilder::build(const std::string &name) {
-  Type *floatType = builder.getFloatTy();
-  function = Function::Create(
-      FunctionType::get(builder.getVoidTy(),
-                        {pointer(), i64(), pointer(), pointer(), i64(), i64(),
-                         pointer(), i64(), floatType, pointer()},
-                        false),
-      GlobalValue::ExternalLinkage, name, module);
-  function->setVisibility(GlobalValue::HiddenVisibility);
-  function->setDoesNotThrow();
-  static const char *const names[] = {
-      "q",   "q_token_stride",   "k",     "v",        "position", "tokens",
-      "out", "out_token_stride", "scale", "workspace"};
-  for (Argument &argument : function->args())
-    argument.setName(names[argument.getArgNo()]);
-  builder.SetInsertPoint(
-      BasicBlock::Create(module.getContext(), "entry", function));
-  makeBuffers();
-  emitLoop("block", constant(0), function->getArg(5), kBlockTokens,
+void ShimBuilder::buildAttention(const std::string &name) {
+  beginFunction(name,
+                {pointer(), i64(), pointer(), pointer(), i64(), i64(),
+                 pointer(), i64(), builder.getFloatTy(), pointer()},
+                {"q", "q_token_stride", "k", "v", "position", "tokens", "out",
+                 "out_token_stride", "scale", "workspace"});
+  makeTokenBuffers();
+  keys = makeBuffer(
+      "keys",
+      {{kKeyBlock, 1}, {headSize, kKeyBlock}, {0, kKeyBlock * headSize}});
+  values = makeBuffer("values", {{headSize, 1}, {0, headSize}});
+  out = makeBuffer("out", {{headSize, 1}, {group, headSize}, {0, 0}});
+  const WorkspaceLayout layout = workspaceLayout(shape);
+  Value *workspace = argument("workspace");
+  setHost(state, floats(workspace, constant(layout.state)));
+  setHost(keys, floats(workspace, constant(layout.keys)));
+  setHost(values, floats(workspace, constant(layout.values)));
+  setStride(query, 2, truncate(argument("q_token_stride")));
+  setStride(out, 2, truncate(argument("out_token_stride")));
+  emitLoop("block", constant(0), argument("tokens"), kBlockTokens,
            [&](Value *firstToken) { emitBlock(firstToken); });
+  builder.CreateRetVoid();
+}
+
+void ShimBuilder::buildPart(const std::string &name) {
+  beginFunction(name,
+                {pointer(), pointer(), pointer(), i64(), i64(), pointer(),
+                 builder.getFloatTy(), pointer()},
+                {"q", "k", "v", "begin", "end", "state", "scale", "workspace"});
+  makeTokenBuffers();
+  Value *one = builder.getInt32(1), *rows = builder.getInt32(group);
+  setHost(query, argument("q"));
+  setExtent(query, 2, one);
+  setStride(query, 2, builder.getInt32(group * headSize));
+  setExtent(packed, 1, rows);
+  setHost(state, argument("state"));
+  setExtent(state, 1, rows);
+  callKernel("pack", {query.header, argument("scale"), one, packed.header});
+  Value *begin = argument("begin"), *end = argument("end");
+  emitLoop("piece", begin, end, kPiece, [&](Value *first) {
+    Value *count32 = truncate(setPiece(first, end));
+    emitDecode(count32,
+               builder.CreateZExt(builder.CreateICmpEQ(first, begin), i32()));
+  });
+  builder.CreateRetVoid();
+}
+
+void ShimBuilder::buildMerge(const std::string &name) {
+  beginFunction(name, {pointer(), i64(), pointer()},
+                {"states", "parts", "out"});
+  const auto stateFloats = static_cast<int32_t>(attentionStateFloats(shape));
+  Buffer parts = makeBuffer(
+      "parts", {{stateSize, 1}, {group, stateSize}, {0, stateFloats}});
+  state = makeBuffer("state", {{stateSize, 1}, {group, stateSize}});
+  out = makeBuffer("out",
+                   {{headSize, 1}, {group, headSize}, {1, group * headSize}});
+  AllocaInst *merged = builder.CreateAlloca(
+      ArrayType::get(builder.getFloatTy(), stateFloats), nullptr, "merged");
+  merged->setAlignment(Align(64));
+  setHost(parts, argument("states"));
+  setExtent(parts, 2, truncate(argument("parts")));
+  setHost(state, merged);
+  setHost(out, argument("out"));
+  callKernel("merge", {parts.header, state.header});
+  callKernel("finish", {state.header, out.header});
   builder.CreateRetVoid();
 }
 
@@ -310,7 +418,10 @@ std::unique_ptr<Module> buildShim(LLVMContext &context,
                                   const AttentionShape &shape,
                                   const std::string &name) {
   auto module = std::make_unique<Module>("picollm_attention", context);
-  ShimBuilder(*module, shape).build(name);
+  ShimBuilder builder(*module, shape);
+  builder.buildAttention(name);
+  builder.buildPart(name + "_part");
+  builder.buildMerge(name + "_merge");
   return module;
 }
 

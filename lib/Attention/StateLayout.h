@@ -8,12 +8,18 @@ namespace picollm::attention {
 /// Positions of a piece; Attention.h has the public name.
 constexpr int kPiece = 256;
 
+/// Parts of one token's context; Attention.h has the public name.
+constexpr int kMaxParts = 16;
+
 /// Query tokens of a block.
 constexpr int kBlockTokens = 64;
 
 /// Floats that follow the D sums in a row of state: the maximum, the sum of the
 /// weights, and padding that keeps rows aligned.
 constexpr int kStateExtra = 8;
+
+/// Of the scale that follows a row of codes.
+constexpr int kScaleBytes = 4;
 
 /// Prepared keys lie as [piece / kKeyBlock][D][kKeyBlock] f32.
 constexpr int kKeyBlock = 16;

@@ -91,15 +91,25 @@ ConvertStepToLLVM::attentionObjects(step::ProgramOp program,
   AttentionObjects objects;
   for (auto op : program.getBody().getOps<step::AttentionOp>()) {
     shape.window = op.getWindow().value_or(0);
+    KVCacheType cache = op.cachesCodes() ? KVCacheType::I8 : KVCacheType::F16;
+    if (!objects.empty() && cache != shape.cache)
+      return op.emitError("has another type of KV cache than the attention "
+                          "before it");
+    shape.cache = cache;
     AttentionObject &object = objects[shape.window];
     if (!object.function.empty())
       continue;
     auto function = attentionFunctionName(shape, target);
     if (!function)
       return getOperation().emitError(llvm::toString(function.takeError()));
-    object = {std::move(*function), attentionWorkspaceFloats(shape)};
-    model.scratchBytesPerThread = 4 * object.workspaceFloats;
+    object = {std::move(*function), shape};
+    model.scratchBytesPerThread = 4 * attentionWorkspaceFloats(shape);
+    model.scratchBytesShared =
+        std::max(model.scratchBytesShared,
+                 sharedAttentionBytes(shape, config.getKvHeads()));
   }
+  model.kvBytesPerPosition = 2 * config.getLayers() * config.getKvHeads() *
+                             kvRowBytes(shape.cache, shape.headSize);
   return objects;
 }
 

@@ -93,22 +93,22 @@ void ModelStructEmitter::aggregate(
 }
 
 void ModelStructEmitter::emitSizes() {
-  // f16 [2][layers][kv_heads][context][head_size]
-  int64_t perPosition = 2 * model.layers * model.kvHeads * model.headSize * 2;
   function("kv_bytes", {i64}, i64, LLVM::Linkage::Internal,
            [&](LLVM::LLVMFuncOp op) -> Value {
-             return LLVM::MulOp::create(b, op.getArgument(0),
-                                        constant(i64, perPosition));
+             return LLVM::MulOp::create(
+                 b, op.getArgument(0), constant(i64, model.kvBytesPerPosition));
            });
   function("scratch_bytes", {i64, i32}, i64, LLVM::Linkage::Internal,
            [&](LLVM::LLVMFuncOp op) -> Value {
              Value threads = LLVM::SExtOp::create(b, i64, op.getArgument(1));
-             return LLVM::AddOp::create(
+             Value divided = LLVM::AddOp::create(
                  b,
                  LLVM::MulOp::create(b, op.getArgument(0),
                                      constant(i64, model.scratchBytesPerToken)),
                  LLVM::MulOp::create(
                      b, threads, constant(i64, model.scratchBytesPerThread)));
+             return LLVM::AddOp::create(
+                 b, divided, constant(i64, model.scratchBytesShared));
            });
 }
 

@@ -16,7 +16,9 @@ struct ModelStruct {
   std::array<uint8_t, 16> buildId{};
   int64_t weightsBytes = 0, vocabulary = 0, context = 0, layers = 0,
           embedding = 0, kvHeads = 0, headSize = 0;
-  int64_t scratchBytesPerToken = 0, scratchBytesPerThread = 0;
+  int64_t kvBytesPerPosition = 0;
+  int64_t scratchBytesPerToken = 0, scratchBytesPerThread = 0,
+          scratchBytesShared = 0;
   struct Variant {
     std::string cpuFeatures;
     std::string step; ///< symbol of its llvm.func

@@ -184,21 +184,23 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
   part.rotate = op.getAngles() != nullptr;
   const AttentionObject &object = attention.at(op.getWindow().value_or(0));
   part.function = object.function;
-  part.workspaceFloats = object.workspaceFloats;
+  part.window = object.shape.window;
+  part.cache = object.shape.cache;
   if (part.heads != config.getHeads() || part.kvHeads != config.getKvHeads())
     return op.emitError("attention has ")
            << part.heads << " heads and " << part.kvHeads
            << " KV heads, expected those of picollm.config: "
            << config.getHeads() << " and " << config.getKvHeads();
-  // f16 [2: K, V][layer][kv_head][context][head_size]
+  // [2: K, V][layer][kv_head][context] rows of a head.
   Value layerBytes =
-      k.mul(context, k.index(2 * config.getKvHeads() * config.getHeadSize()));
+      k.mul(context, k.index(config.getKvHeads() *
+                             kvRowBytes(part.cache, part.headSize)));
   int64_t layer = op.getLayer();
   Value keys = k.at(kv, k.mul(layerBytes, k.index(layer)));
   Value values =
       k.at(kv, k.mul(layerBytes, k.index(config.getLayers() + layer)));
   Value query = pointers[op.getQuery()];
-  Value workspace = k.at(
+  Value workspaces = k.at(
       scratch, k.mul(tokenCount, k.index(*program.getScratchBytesPerToken())));
   Values operands = {query, pointers[op.getKey()], pointers[op.getValue()],
                      part.rotate ? pointers[op.getAngles()] : query};
@@ -211,7 +213,7 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
       operands.push_back(*norm);
     }
   }
-  operands.append({keys, values, context, position, tokenCount, workspace,
+  operands.append({keys, values, context, position, tokenCount, workspaces,
                    pointers[op.getOutput()], barrier, wait, thread, threads});
   k.call(parts.attention(part), operands);
   return success();

@@ -4,6 +4,7 @@
 #define PICOLLM_LIB_CONVERSION_STEPFUNCTION_H
 
 #include "PicoLLM/Step/Step.h"
+#include "picollm/Attention/Attention.h"
 #include "picollm/Conversion/StepParts.h"
 #include <map>
 
@@ -12,7 +13,7 @@ namespace picollm {
 /// How attention of the program's model is called.
 struct AttentionObject {
   std::string function;
-  int64_t workspaceFloats = 0;
+  AttentionShape shape;
 };
 
 /// By the window of a layer; 0: none.

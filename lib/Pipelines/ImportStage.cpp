@@ -26,7 +26,8 @@ static void rename(ModuleOp module, llvm::StringRef name) {
 }
 
 /// Of every window that the model's layers have.
-static std::vector<AttentionShape> attentionShapesOf(ModuleOp module) {
+static std::vector<AttentionShape> attentionShapesOf(ModuleOp module,
+                                                     KVCacheType cache) {
   auto config = module->getAttrOfType<model::ConfigAttr>("picollm.config");
   llvm::SmallSetVector<int64_t, 2> windows;
   module.walk([&](model::AttentionOp op) {
@@ -35,7 +36,7 @@ static std::vector<AttentionShape> attentionShapesOf(ModuleOp module) {
   std::vector<AttentionShape> shapes;
   for (int64_t window : windows)
     shapes.push_back({config.getHeadSize(),
-                      config.getHeads() / config.getKvHeads(), window});
+                      config.getHeads() / config.getKvHeads(), window, cache});
   return shapes;
 }
 
@@ -114,7 +115,7 @@ llvm::Error Compilation::import() {
   if (llvm::Error error = measures.run(stageName(Stage::Import), read))
     return error;
   rename(*module, name);
-  attentionShapes = attentionShapesOf(*module);
+  attentionShapes = attentionShapesOf(*module, options.kvCache);
   config = (*module)->getAttrOfType<model::ConfigAttr>("picollm.config");
   if (llvm::Error error = writeFile(file(".tokenizer"), tokenizer))
     return error;

@@ -75,6 +75,7 @@ llvm::Error Compilation::writeLibrary() {
   identity.name = name;
   identity.source = source;
   identity.scheme = scheme;
+  identity.kvCache = options.kvCache;
   identity.buildId = buildId;
   identity.weightsSha256 =
       llvm::toHex(weights->contentSha256, /*LowerCase=*/true);

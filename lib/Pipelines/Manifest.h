@@ -4,6 +4,7 @@
 #define PICOLLM_LIB_PIPELINES_MANIFEST_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "picollm/Attention/Attention.h"
 #include "picollm/Quantization/AllocationFile.h"
 #include "picollm/Target/Target.h"
 #include "llvm/ADT/StringMap.h"
@@ -21,9 +22,10 @@ int64_t packedNormBytes(mlir::ModuleOp module);
 
 /// What a compiled model is called and where it is from.
 struct ModelIdentity {
-  std::string name;    ///< of the library
-  std::string source;  ///< file name of the model
-  std::string scheme;  ///< of its compression
+  std::string name;   ///< of the library
+  std::string source; ///< file name of the model
+  std::string scheme; ///< of its compression
+  KVCacheType kvCache = KVCacheType::F16;
   std::string buildId; ///< hexadecimal
   /// Hexadecimal, of all bytes of the weight file after its header, which has
   /// it too: they are not read again.

@@ -69,6 +69,7 @@ void Compilation::preparePasses() {
   passOptions.tune.minutes = options.tuneMinutes;
   passOptions.tune.steps = options.tuneSteps;
   passOptions.pack.weights = output->file(name + ".weights");
+  passOptions.toStep.kvCache = options.kvCache;
   for (InstructionSet isa : target.instructionSets)
     passOptions.toLLVM.instructionSets.push_back(nameOf(isa).str());
   passOptions.toLLVM.triple = target.triple;

@@ -9,7 +9,6 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "picollm/Conversion/Passes.h"
-#include "picollm/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace picollm;
@@ -40,7 +39,7 @@ void picollm::addStagePasses(OpPassManager &manager, Stage stage,
     manager.addPass(createCanonicalizerPass());
     break;
   case Stage::Step:
-    manager.addPass(createConvertLayoutToStep());
+    manager.addPass(createConvertLayoutToStep(options.toStep));
     manager.addPass(createInsertBarriers());
     manager.addPass(createAssignBuffers());
     break;

@@ -62,7 +62,7 @@ static Error evaluate(model::RotaryOp op, Evaluation &e) {
 Matrix picollm::attendSpans(const Matrix &query, const Matrix &key,
                             const Matrix &value, int64_t layer,
                             const AttentionHeads &shape,
-                            llvm::ArrayRef<Span> spans) {
+                            llvm::ArrayRef<Span> spans, bool mayRound) {
   Matrix result(query.rows, query.columns);
   std::vector<LayerCache> ownCaches(spans.size());
   std::vector<AttentionSpan> attentionSpans;
@@ -76,6 +76,7 @@ Matrix picollm::attendSpans(const Matrix &query, const Matrix &key,
       cache->half = span.sequence->halfCache;
       cache->truncate(span.position); // of a run that failed
     }
+    cache->half &= mayRound;
     cache->append(key.row(row), value.row(row), span.rows, key.columns);
     attentionSpans.push_back(
         {query.row(row), span.rows, span.position, cache, result.row(row)});

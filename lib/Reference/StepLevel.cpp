@@ -7,6 +7,7 @@
 
 #include "PicoLLM/Step/Step.h"
 #include "picollm/Reference/Evaluation.h"
+#include "picollm/Reference/Layout.h"
 #include <cmath>
 
 using namespace picollm;
@@ -140,8 +141,16 @@ static void rotate(Matrix &x, const Matrix &angles, int64_t heads) {
     }
 }
 
+static void roundToCacheCodes(Matrix &x, int64_t heads) {
+  int64_t size = x.columns / heads;
+  for (int64_t t = 0; t < x.rows; ++t)
+    for (int64_t h = 0; h < heads; ++h)
+      reference::roundToCacheCodes(x.row(t) + h * size, size);
+}
+
 static Error evaluate(step::AttentionOp op, Evaluation &e) {
-  Matrix query = e.matrix(op.getQuery()), key = e.matrix(op.getKey());
+  Matrix query = e.matrix(op.getQuery()), key = e.matrix(op.getKey()),
+         value = e.matrix(op.getValue());
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
   if (op.getEpsilon()) {
     Expected<Matrix> q =
@@ -158,11 +167,14 @@ static Error evaluate(step::AttentionOp op, Evaluation &e) {
     rotate(query, e.matrix(op.getAngles()), heads);
     rotate(key, e.matrix(op.getAngles()), kvHeads);
   }
+  if (op.cachesCodes())
+    for (Matrix *cached : {&key, &value})
+      roundToCacheCodes(*cached, kvHeads);
   AttentionHeads shape{heads, kvHeads, query.columns / heads,
                        op.getScale().convertToDouble(),
                        int64_t(op.getWindow().value_or(0))};
-  Matrix result = attendSpans(query, key, e.matrix(op.getValue()),
-                              op.getLayer(), shape, e.spans);
+  Matrix result = attendSpans(query, key, value, op.getLayer(), shape, e.spans,
+                              /*mayRound=*/!op.cachesCodes());
   e.values[op.getOutput()] = std::move(result);
   return Error::success();
 }

@@ -28,8 +28,8 @@ namespace {
 
 class StepEmitter {
 public:
-  explicit StepEmitter(func::FuncOp forward)
-      : forward(forward), builder(forward) {}
+  StepEmitter(func::FuncOp forward, KVCacheType kvCache)
+      : forward(forward), kvCache(kvCache), builder(forward) {}
 
   /// Writes the program before the function. On failure a part of it remains.
   LogicalResult emit();
@@ -59,6 +59,7 @@ private:
                            model::RMSNormOp key);
 
   func::FuncOp forward;
+  KVCacheType kvCache;
   OpBuilder builder;
   step::ProgramOp program;
   /// From tensors and encoded activations to the memory that holds them.
@@ -307,9 +308,12 @@ LogicalResult StepEmitter::emitAttention(model::AttentionOp op) {
     return op.emitOpError("has other positions than those of the step, the "
                           "second argument of @forward");
   AttentionOperand query(op.getQuery()), key(op.getKey());
-  // The step changes the query where it lies.
+  // The step changes the query where it lies, and the key for a cache of codes.
   if (!query.hasOneReader)
     return op.emitOpError("rotates a query that something else reads too");
+  if (kvCache == KVCacheType::I8 && !key.hasOneReader)
+    return op.emitOpError("rotates a key that something else reads too, which "
+                          "needs a KV cache of f16");
   FailureOr<Value> rotation = anglesOf(op, query.rotary, key.rotary);
   if (failed(rotation) || failed(checkNorms(op, query.norm, key.norm)))
     return failure();
@@ -319,6 +323,9 @@ LogicalResult StepEmitter::emitAttention(model::AttentionOp op) {
   if (failed(q) || failed(k) || failed(v))
     return failure();
   Value output = createFloats(op.getResult());
+  TypeAttr cache;
+  if (kvCache == KVCacheType::I8)
+    cache = TypeAttr::get(builder.getI8Type());
   auto nameOf = [](model::RMSNormOp norm) {
     return norm ? norm.getWeightAttr() : FlatSymbolRefAttr();
   };
@@ -326,7 +333,7 @@ LogicalResult StepEmitter::emitAttention(model::AttentionOp op) {
       builder, op.getLoc(), *q, *k, *v, *rotation, nameOf(query.norm),
       nameOf(key.norm), query.norm ? query.norm.getEpsilonAttr() : FloatAttr(),
       op.getLayerAttr(), op.getHeadsAttr(), op.getKvHeadsAttr(),
-      op.getScaleAttr(), op.getWindowAttr(), output);
+      op.getScaleAttr(), op.getWindowAttr(), cache, output);
   return success();
 }
 
@@ -432,13 +439,15 @@ namespace {
 
 struct ConvertLayoutToStep
     : picollm::impl::ConvertLayoutToStepBase<ConvertLayoutToStep> {
+  using Base::Base;
+
   void runOnOperation() override {
     auto forward = getOperation().lookupSymbol<func::FuncOp>("forward");
     if (!forward || forward.isExternal()) {
       getOperation().emitOpError("has no function @forward to convert");
       return signalPassFailure();
     }
-    if (failed(StepEmitter(forward).emit()))
+    if (failed(StepEmitter(forward, kvCache).emit()))
       return signalPassFailure();
     forward.erase();
   }

@@ -86,7 +86,7 @@ void picollm_session::runChunk(const Call &call, int64_t count,
   run.step = model.variant->step;
   picollm_step_arguments &arguments = run.arguments;
   arguments.weights = model.weights;
-  arguments.kv = reinterpret_cast<uint16_t *>(kv.data());
+  arguments.kv = kv.data();
   arguments.scratch = scratch.data();
   arguments.tokens = tokens.data() + cached;
   arguments.logits = logitsOut;

@@ -10,19 +10,19 @@ using namespace picollm::runtime;
 
 using Header = picollm_session_file_header;
 
-/// Numbers of one position of one head, and how many such heads the keys and
+/// Bytes of one position of one head, and how many such heads the keys and
 /// values of a model have.
 struct CacheShape {
   explicit CacheShape(const picollm_compiled_model &compiled)
-      : headBytes(uint64_t(compiled.head_size) * sizeof(uint16_t)),
-        heads(2 * uint64_t(compiled.layers) * uint64_t(compiled.kv_heads)) {}
+      : heads(2 * uint64_t(compiled.layers) * uint64_t(compiled.kv_heads)),
+        rowBytes(heads ? compiled.kv_bytes(1) / heads : 0) {}
 
   uint64_t bytes(int64_t positions) const {
-    return heads * uint64_t(positions) * headBytes;
+    return heads * uint64_t(positions) * rowBytes;
   }
 
-  uint64_t headBytes;
   uint64_t heads;
+  uint64_t rowBytes;
 };
 
 static Header makeHeader(const picollm_compiled_model &compiled, int64_t tokens,
@@ -37,6 +37,7 @@ static Header makeHeader(const picollm_compiled_model &compiled, int64_t tokens,
   header.layers = compiled.layers;
   header.kv_heads = compiled.kv_heads;
   header.head_size = compiled.head_size;
+  header.kv_row_bytes = int64_t(CacheShape(compiled).rowBytes);
   header.vocabulary = compiled.vocabulary;
   header.tokens = tokens;
   header.cached = cached;
@@ -59,8 +60,8 @@ Failure picollm_session::save(const std::string &path) const {
   auto forEachPart = [&](auto act) {
     act(tokens.data(), tokens.size() * sizeof(int32_t));
     for (uint64_t head = 0; head < shape.heads; ++head)
-      act(kv.data() + head * uint64_t(context) * shape.headBytes,
-          size_t(uint64_t(cached) * shape.headBytes));
+      act(kv.data() + head * uint64_t(context) * shape.rowBytes,
+          size_t(uint64_t(cached) * shape.rowBytes));
   };
   addHash(header, forEachPart);
   NewFile file;
@@ -112,6 +113,12 @@ static Failure checkHeader(const Header &header,
                     compiled.name +
                     "'; load it with the model it was saved "
                     "with, or start the conversation again");
+  if (header.kv_row_bytes != int64_t(CacheShape(compiled).rowBytes))
+    return mismatch(path +
+                    ": was saved with another type of KV cache than that of '" +
+                    compiled.name +
+                    "'; load it with the model it was saved with, or start the "
+                    "conversation again");
   if (header.layers != compiled.layers ||
       header.kv_heads != compiled.kv_heads ||
       header.head_size != compiled.head_size ||
@@ -176,9 +183,9 @@ Failure picollm_session::restore(const uint8_t *data, size_t size,
   tokens.swap(newTokens);
   cached = header.cached;
   const uint8_t *values = rest + tokens.size() * sizeof(int32_t);
-  const size_t usedBytes = size_t(uint64_t(cached) * shape.headBytes);
+  const size_t usedBytes = size_t(uint64_t(cached) * shape.rowBytes);
   for (uint64_t head = 0; head < shape.heads && usedBytes > 0; ++head)
-    std::memcpy(kv.data() + head * uint64_t(context) * shape.headBytes,
+    std::memcpy(kv.data() + head * uint64_t(context) * shape.rowBytes,
                 values + head * usedBytes, usedBytes);
   return success();
 }

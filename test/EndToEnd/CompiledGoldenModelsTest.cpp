@@ -86,6 +86,41 @@ INSTANTIATE_TEST_SUITE_P(GoldenFolders, AtSixteenBits,
                                           testing::Values("x86-64-v3")),
                          nameOf);
 
+//===----------------------------------------------------------------------===//
+// A KV cache of 8 bits
+//===----------------------------------------------------------------------===//
+
+class WithCacheOfCodes : public testing::TestWithParam<const char *> {};
+
+// A code is off by up to half of 1/127 of the largest of its head.
+TEST_P(WithCacheOfCodes, LogitsAreNearTheGoldenOnes) {
+  const GoldenModel golden(GetParam());
+  const CompiledModel compiled(
+      compile(golden, "--scheme=none -target=x86-64-v3 --kv-cache=i8"));
+  if (compiled.status == PICOLLM_UNSUPPORTED_CPU)
+    GTEST_SKIP() << "this CPU does not run code for x86-64-v3";
+  ASSERT_NE(compiled.model, nullptr);
+  const Logits prefill = compiled.prefill(golden.prompt, 2);
+  const Logits decode = compiled.decode(golden.prompt, 2);
+  double largest = 0;
+  for (const Logits *logits : {&prefill, &decode})
+    for (size_t i = 0; i < golden.positions.size(); ++i)
+      largest = std::max(
+          largest, golden.relativeError(i, logits->row(golden.positions[i])));
+  EXPECT_LE(largest, 5e-2);
+  EXPECT_GE(largest, 1e-4) << "as exact as with 16 bits";
+}
+
+INSTANTIATE_TEST_SUITE_P(GoldenModels, WithCacheOfCodes,
+                         testing::ValuesIn(kGoldenModels),
+                         [](const auto &info) {
+                           return testNameOf(info.param);
+                         });
+
+//===----------------------------------------------------------------------===//
+// Variants
+//===----------------------------------------------------------------------===//
+
 #ifdef __x86_64__
 TEST(SeveralVariants, TheBestThatThisProcessorHasIsTaken) {
   const CompiledModel compiled(compile(

@@ -30,8 +30,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
   header.file_bytes = size;
   const size_t rest = size - sizeof header;
   const auto *compiled = picollm_fake_model();
-  const size_t cell =
-      size_t(4 * compiled->layers * compiled->kv_heads * compiled->head_size);
+  const size_t cell = size_t(compiled->kv_bytes(1));
   if (seed % 4 > 1) {
     header.cached = int64_t(rest / (cell + sizeof(int32_t)));
     header.tokens =

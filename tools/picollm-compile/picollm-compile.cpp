@@ -125,6 +125,15 @@ static cl::opt<std::string> schedule(
     cl::desc("How to lay kernels out, as picollm-bench --tune measures "
              "and writes it; changes their speed, not their results"),
     cl::value_desc("FILE"), cl::cat(category));
+static cl::opt<picollm::KVCacheType> kvCache(
+    "kv-cache", cl::init(picollm::KVCacheType::F16),
+    cl::desc("Numbers of the KV cache:"),
+    cl::values(clEnumValN(picollm::KVCacheType::F16, "f16",
+                          "16 bits (default)"),
+               clEnumValN(picollm::KVCacheType::I8, "i8",
+                          "8 bits, with a scale for each head and token: half "
+                          "the memory, and long contexts are read faster")),
+    cl::cat(category));
 static cl::opt<bool> bundle(
     "bundle",
     cl::desc("One library with the runtime, the weights and the tokenizer "
@@ -359,6 +368,7 @@ static Error fillOptions(picollm::CompileOptions &options) {
   options.cpu = cpu;
   options.features = features;
   options.schedule = schedule;
+  options.kvCache = kvCache;
   options.saveStages = saveStages;
   options.report = report;
   options.timing = timing;

@@ -145,22 +145,30 @@ def Step_AttentionOp : Step_Op<"attention", [
     As picollm.rms_norm of each head of query and key, by the weights `norms`,
     then picollm.rotary of both, then picollm.attention. `angles` is the output
     of `rotation`; without it nothing is rotated, without `norms` nothing is
-    normalised. The query is changed in place: no later op may read it. Threads
-    divide the KV heads.
+    normalised. `cache i8` keeps k and v as codes of 8 bits with a scale for each
+    head (KVCacheType in include/picollm/Attention/Attention.h), `cache f16`, the
+    default, as binary16. The query is changed in place, with `cache i8` the key
+    too: no later op may read them. Threads divide the KV heads, and the positions
+    of a long context.
   }];
   let arguments = (ins Arg<Step_Floats, "", [MemRead, MemWrite]>:$query,
-      Arg<Step_Floats, "", [MemRead]>:$key,
+      Arg<Step_Floats, "", [MemRead, MemWrite]>:$key,
       Arg<Step_Floats, "", [MemRead]>:$value,
       Arg<Optional<Step_Floats>, "", [MemRead]>:$angles,
       OptionalAttr<FlatSymbolRefAttr>:$query_norm,
       OptionalAttr<FlatSymbolRefAttr>:$key_norm, OptionalAttr<F64Attr>:$epsilon,
       I64Attr:$layer, I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale,
-      OptionalAttr<I64Attr>:$window,
+      OptionalAttr<I64Attr>:$window, OptionalAttr<TypeAttr>:$cache,
       Arg<Step_Floats, "", [MemWrite]>:$output);
   let assemblyFormat = [{$query `,` $key `,` $value (`angles` $angles^)?
       (`norms` $query_norm^ `,` $key_norm `epsilon` $epsilon)?
       `layer` $layer `heads` $heads `kv_heads` $kv_heads `scale` $scale
-      (`window` $window^)? `into` $output attr-dict `:` type(operands)}];
+      (`window` $window^)? (`cache` $cache^)? `into` $output attr-dict `:`
+      type(operands)}];
+  let extraClassDeclaration = [{
+    /// Whether the KV cache has codes of 8 bits instead of binary16.
+    bool cachesCodes();
+  }];
   let hasVerifier = 1;
 }
 

@@ -254,7 +254,18 @@ LogicalResult AttentionOp::verify() {
                          << static_cast<int64_t>(*getWindow())
                          << " positions, expected at least 1 "
                             "(step_attention_c8)";
+  if (Type cache = getCache().value_or(Type());
+      cache && !cache.isF16() && !cache.isSignlessInteger(8))
+    return emitOpError() << "has a cache of " << cache
+                         << ", expected f16 or i8 (step_attention_c9)";
+  if (cachesCodes() && getKey() == getValue())
+    return emitOpError("changes the key in place, which is the value too "
+                       "(step_attention_c10)");
   return success();
+}
+
+bool AttentionOp::cachesCodes() {
+  return getCache() && getCache()->isSignlessInteger(8);
 }
 
 LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {

@@ -10,6 +10,7 @@
 #define PICOLLM_ATTENTION_ATTENTION_H
 
 #include "llvm/Support/Error.h"
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -23,6 +24,23 @@ constexpr int64_t kAttentionPiecePositions = 256;
 /// Query tokens are worked on in blocks of this many.
 constexpr int64_t kAttentionBlockTokens = 64;
 
+/// Attention of one token to more positions than this is divided into parts of
+/// at least so many, at most kAttentionMaxParts of them, for threads to share.
+constexpr int64_t kAttentionPartPositions = 4 * kAttentionPiecePositions;
+constexpr int64_t kAttentionMaxParts = 16;
+
+/// How keys and values are kept: binary16, or codes of 8 bits, where a position
+/// of a KV head has a scale of its own.
+enum class KVCacheType { F16, I8 };
+
+/// Bytes of the keys, or of the values, of one position and KV head. F16: head
+/// size binary16 numbers. I8: head size signed codes, then their scale, f32; a
+/// number is scale * code, with scale = m / 127 and code = x * (127 / m)
+/// rounded to nearest even, for the largest magnitude m (0 for m = 0).
+constexpr int64_t kvRowBytes(KVCacheType type, int64_t headSize) {
+  return type == KVCacheType::F16 ? 2 * headSize : headSize + 4;
+}
+
 /// What one attention function is made for: the query heads that share one
 /// KV head.
 struct AttentionShape {
@@ -30,6 +48,7 @@ struct AttentionShape {
   int64_t group = 0;    ///< query heads per KV head, in [1, 64]
   /// Positions that a query attends to, its own included; 0: all before it.
   int64_t window = 0;
+  KVCacheType cache = KVCacheType::F16;
 };
 
 /// What it is compiled for.
@@ -45,7 +64,7 @@ struct AttentionTarget {
 ///
 ///   q        [tokens][group][headSize] f32, after RoPE, `qTokenStride` floats
 ///            from one token to the next; heads lie one after the other
-///   k, v     f16 [context][headSize] of this layer and KV head; positions
+///   k, v     [context] rows of kvRowBytes of this layer and KV head; positions
 ///            [0, position + tokens) are filled and finite, the rest is not
 ///            read
 ///   position of the first token; token t attends to [0, position + t], or the
@@ -63,19 +82,54 @@ struct AttentionTarget {
 /// longer ones (prefill); the two agree to a relative 1e-5 of the largest
 /// output.
 using AttentionFunction = void (*)(const float *q, int64_t qTokenStride,
-                                   const uint16_t *k, const uint16_t *v,
+                                   const void *k, const void *v,
                                    int64_t position, int64_t tokens, float *out,
                                    int64_t outTokenStride, float scale,
                                    float *workspace);
+
+/// How one token's attention to `attended` positions is divided: parts begin at
+/// multiples of `positions`, counted from the first attended one.
+struct AttentionParts {
+  int64_t count = 1, positions = 0;
+};
+
+/// Depends on nothing but `attended`, so that results do not depend on the
+/// number of threads.
+constexpr AttentionParts attentionParts(int64_t attended) {
+  auto divideCeil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const int64_t pieces = divideCeil(divideCeil(attended, kAttentionMaxParts),
+                                    kAttentionPiecePositions);
+  const int64_t positions =
+      std::max(kAttentionPartPositions, pieces * kAttentionPiecePositions);
+  return {divideCeil(attended, positions), positions};
+}
+
+/// The second function of an object, its name followed by "_part": one query
+/// token's attention to positions [begin, end) of k and v, 0 <= begin < end;
+/// q is [group][headSize], `state` gets attentionStateFloats(shape) floats,
+/// 64-byte aligned. No window applies.
+using AttentionPartFunction = void (*)(const float *q, const void *k,
+                                       const void *v, int64_t begin,
+                                       int64_t end, float *state, float scale,
+                                       float *workspace);
+
+/// The third, followed by "_merge": the attention to all positions of
+/// `parts` >= 1 states, one after the other, in ascending order. out is
+/// [group][headSize].
+using AttentionMergeFunction = void (*)(const float *states, int64_t parts,
+                                        float *out);
 
 /// Size of the workspace of one call, in floats; a multiple of 16. The same for
 /// every target.
 int64_t attentionWorkspaceFloats(const AttentionShape &shape);
 
+/// Size of the state of one part, in floats; a multiple of 16.
+int64_t attentionStateFloats(const AttentionShape &shape);
+
 /// Symbol of the function, hidden in its object, as
 /// "picollm_attention_d64_g3_avx2_f16c_fma", with "_w512" after the group for a
-/// window of 512: two targets for which the object
-/// is the same have the same name. Fails for a shape or target that
+/// window of 512, then "_i8" for a cache of that type: two targets for which
+/// the object is the same have the same name. Fails for a shape or target that
 /// buildAttention refuses.
 llvm::Expected<std::string>
 attentionFunctionName(const AttentionShape &shape,

@@ -18,12 +18,13 @@ struct AttentionOptions {
 };
 
 /// Path of a relocatable object that defines attentionFunctionName(shape,
-/// target). Runs the Halide generator unless the cache has the object; the key
-/// is everything that goes into it, the generator program included. Several
-/// processes and threads may call it at once.
-llvm::Expected<std::string> buildAttention(const AttentionShape &shape,
-                                           const AttentionTarget &target,
-                                           const AttentionOptions &options = {});
+/// target), and that name followed by "_part" and "_merge". Runs the Halide
+/// generator unless the cache has the object; the key is everything that goes
+/// into it, the generator program included. Several processes and threads may
+/// call it at once.
+llvm::Expected<std::string>
+buildAttention(const AttentionShape &shape, const AttentionTarget &target,
+               const AttentionOptions &options = {});
 
 } // namespace picollm
 

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "picollm/Attention/Attention.h"
 #include "picollm/Conversion/InstructionSet.h"
 #include "picollm/Layout/Layout.h"
 #include <memory>
@@ -25,8 +26,17 @@ struct AttentionPart {
   bool rotate = true;
   std::optional<double> normEpsilon; ///< of the norms of heads, where there are
   std::string function;              ///< symbol of the AttentionFunction
-  int64_t workspaceFloats = 0;       ///< of each thread
+  int64_t window = 0;                ///< as in AttentionShape
+  KVCacheType cache = KVCacheType::F16;
+
+  AttentionShape shape() const {
+    return {headSize, heads / kvHeads, window, cache};
+  }
 };
+
+/// Bytes of the memory that the threads share for the states of a divided
+/// context (attentionParts); 0 where none is ever divided.
+int64_t sharedAttentionBytes(const AttentionShape &shape, int64_t kvHeads);
 
 /// Generates the functions of one instruction set into a module; equal requests
 /// give one function. All are private. Pointers are to data as in
@@ -65,11 +75,12 @@ public:
   /// sines, one each per frequency.
   mlir::func::FuncOp rotation(llvm::ArrayRef<double> frequencies, double scale);
 
-  /// void(float *query, const float *key, const float *value, const float
-  /// *angles, [const float *queryNorm, const float *keyNorm,] keys, values,
-  /// context, position, tokens, workspace, float *out, void *barrier, wait,
-  /// thread, threads); the norms with `normEpsilon`. keys, values: the layer's
-  /// first bytes in the KV cache. Changes the query in place.
+  /// void(float *query, float *key, const float *value, const float *angles,
+  /// [const float *queryNorm, const float *keyNorm,] keys, values, context,
+  /// position, tokens, workspaces, float *out, void *barrier, wait, thread,
+  /// threads); the norms with `normEpsilon`. keys, values: the layer's first
+  /// bytes in the KV cache. workspaces: attentionWorkspaceFloats of each
+  /// thread, then sharedAttentionBytes. Changes query and key in place.
   mlir::func::FuncOp attention(const AttentionPart &part);
 
 private:

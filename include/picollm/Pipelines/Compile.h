@@ -3,6 +3,7 @@
 #ifndef PICOLLM_PIPELINES_COMPILE_H
 #define PICOLLM_PIPELINES_COMPILE_H
 
+#include "picollm/Attention/Attention.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -57,6 +58,7 @@ struct CompileOptions {
   std::string cpu;
   std::string features;
   std::string schedule; ///< file of how kernels are laid out, or empty
+  KVCacheType kvCache = KVCacheType::F16;
   std::string saveStages; ///< folder, or empty
   /// Folder for allocation, losses, measures of the stages and a page that
   /// shows them, or empty.

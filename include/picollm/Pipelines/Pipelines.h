@@ -7,6 +7,7 @@
 #include "picollm/Compression/Passes.h"
 #include "picollm/Conversion/Passes.h"
 #include "picollm/Pipelines/Compile.h"
+#include "picollm/Transforms/Passes.h"
 
 namespace picollm {
 
@@ -17,6 +18,7 @@ struct PipelineOptions {
   QuantizeOptions quantize;
   TuneOptions tune; ///< neither minutes nor steps: without
   PackOptions pack;
+  ConvertLayoutToStepOptions toStep;
   ConvertStepToLLVMOptions toLLVM;
 };
 

@@ -85,9 +85,10 @@ Matrix wantedRows(const Matrix &x, llvm::ArrayRef<Span> spans);
 llvm::SmallVector<int64_t> rowCounts(int64_t rows, llvm::ArrayRef<Span> spans);
 
 /// Adds key and value to the caches of layer `layer` and attends, span by span.
+/// `mayRound`: caches round to binary16 where their sequences say so.
 Matrix attendSpans(const Matrix &query, const Matrix &key, const Matrix &value,
                    int64_t layer, const AttentionHeads &shape,
-                   llvm::ArrayRef<Span> spans);
+                   llvm::ArrayRef<Span> spans, bool mayRound = true);
 
 } // namespace picollm
 

@@ -67,6 +67,10 @@ std::vector<int32_t> blockSums(const QuantizedMatrix &matrix, size_t panel,
 void linear(const QuantizedMatrix &matrix, size_t panel, const float *x,
             Rows rows, float *y);
 
+/// Gives x[count], one head of a key or value, what a KV cache of codes keeps
+/// of it (KVCacheType in picollm/Attention/Attention.h).
+void roundToCacheCodes(float *x, int64_t count);
+
 } // namespace reference
 } // namespace picollm
 

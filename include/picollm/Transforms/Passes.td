@@ -40,6 +40,13 @@ def ConvertLayoutToStep
     they take. The residual is updated in place. A function where some op
     cannot become part of another is refused.
   }];
+  let options = [
+    Option<"kvCache", "kv-cache", "::picollm::KVCacheType",
+           "::picollm::KVCacheType::F16", "numbers of the KV cache: f16 or i8",
+           [{llvm::cl::values(
+               clEnumValN(::picollm::KVCacheType::F16, "f16", "binary16"),
+               clEnumValN(::picollm::KVCacheType::I8, "i8", "8 bits"))}]>,
+  ];
   let dependentDialects = ["::picollm::step::StepDialect"];
 }
 

@@ -7,11 +7,9 @@ using namespace Halide;
 namespace picollm::attention {
 
 /// Reads K and V once for all heads of the group, as they lie in the cache.
-class Decode : public AttentionKernel<Decode> {
+class Decode : public CacheKernel<Decode> {
 public:
   Input<Buffer<float, 2>> q{"q"};         // (d, head), from `pack`
-  Input<Buffer<float16_t, 2>> k{"k"};     // (d, position), [0, count) filled
-  Input<Buffer<float16_t, 2>> v{"v"};     // as k
   Input<Buffer<float, 2>> state{"state"}; // (D + kStateExtra, head)
   Input<int32_t> count{"count"};          // positions, in [1, kPiece]
   Input<int32_t> first{"first"};          // not 0: `state` holds nothing yet
@@ -21,9 +19,10 @@ public:
   Func weights{"weights"}, sum{"sum"}, carried{"carried"}, values{"values"};
   RDom dims, positions, keys, columns;
 
+  void configure() { configureCache(); }
+
   void generate() {
     const int size = headSize;
-    const Target target = get_target();
     Expr blocks = (count + kDecodeBlock - 1) / kDecodeBlock;
     dims = RDom(0, size, "dims");
     keys = RDom(0, blocks * kDecodeBlock, "keys");
@@ -32,9 +31,10 @@ public:
 
     // The block is filled up with repetitions of the last position, which
     // change no maximum and get no weight.
+    Expr position = min(t, count - 1);
     products(h, t) = 0.0f;
-    products(h, t) += q(dims, h) * fromF16(k(dims, min(t, count - 1)), target);
-    scores(h, t) = products(h, t);
+    products(h, t) += q(dims, h) * element(k, dims, position);
+    scores(h, t) = scaled(products(h, t), keyScales, position);
     Expr old = select(first != 0, kNoScore, state(size, h));
     maximum(h) = old;
     maximum(h) = max(maximum(h), scores(h, keys));
@@ -44,7 +44,8 @@ public:
     sum(h) = select(first != 0, 0.0f, state(size + 1, h) * carried(h));
     sum(h) += weights(h, keys);
     values(d, h) = select(first != 0, 0.0f, state(d, h) * carried(h));
-    values(d, h) += weights(h, positions) * fromF16(v(d, positions), target);
+    values(d, h) += scaled(weights(h, positions), valueScales, positions) *
+                    element(v, d, positions);
 
     next(j, h) = undef<float>();
     next(columns, h) = values(columns, h);
@@ -57,8 +58,7 @@ public:
     const int lanes = vectorLanes(size, get_target());
     const int headTile = largestDivisor(heads, 8);
     constrainMatrix(q, size, size);
-    constrainMatrix(k, size, size);
-    constrainMatrix(v, size, size);
+    constrainCache();
     constrainMatrix(state, size + kStateExtra, size + kStateExtra);
     constrainMatrix(next, size + kStateExtra, size + kStateExtra);
     next.dim(1).set_extent(heads);

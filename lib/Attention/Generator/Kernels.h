@@ -1,13 +1,14 @@
 //===- Kernels.h - what the attention generators share ----------*- C++ -*-===//
 //
 // The attention function (Attention.h) is a loop over pieces of the context
-// around five Halide functions:
+// around six Halide functions:
 //
 //   pack     queries of a block -> rows [rows][D], scaled for base-2 exponents
 //   decode   rows x one piece of K and V -> state, for one query token
 //   prepare  one piece of K and V -> f32 operands of `prefill`
 //   prefill  rows x a prepared piece -> state, for a block of query tokens
 //   finish   state -> outputs
+//   merge    states of several parts of the context -> one state
 //
 // D is the head size. A row is one query: row = token * group + head. The state
 // of a row is D sums of weighted values, then the running maximum m and the
@@ -57,6 +58,53 @@ public:
   Halide::GeneratorParam<int> headSize{"head_size", 64};
   Halide::GeneratorParam<int> group{"group", 1};
   Halide::GeneratorParam<bool> windowed{"windowed", false};
+  Halide::GeneratorParam<bool> codes{"codes", false};
+};
+
+/// A kernel that reads the KV cache: rows of binary16 numbers, or of codes with
+/// a scale at their end (KVCacheType).
+template <typename Kernel> class CacheKernel : public AttentionKernel<Kernel> {
+public:
+  using Cache = Halide::GeneratorInput<Halide::Buffer<void, 2>>;
+  using Scales = Halide::GeneratorInput<Halide::Buffer<float, 1>>;
+  Cache k{"k"}; // (d, position), [0, count) filled
+  Cache v{"v"}; // as k
+  Scales *keyScales = nullptr, *valueScales = nullptr; // (position), of codes
+
+protected:
+  void configureCache() {
+    for (Cache *cache : {&k, &v})
+      cache->set_type(this->codes ? Halide::Int(8) : Halide::Float(16));
+    if (!this->codes)
+      return;
+    keyScales =
+        this->template add_input<Halide::Buffer<float, 1>>("key_scales");
+    valueScales =
+        this->template add_input<Halide::Buffer<float, 1>>("value_scales");
+  }
+
+  void constrainCache() {
+    const int size = this->headSize;
+    constrainMatrix(k, size, this->codes ? size + kScaleBytes : size);
+    constrainMatrix(v, size, this->codes ? size + kScaleBytes : size);
+    if (this->codes)
+      for (Scales *scales : {keyScales, valueScales})
+        scales->dim(0).set_min(0).set_stride((size + kScaleBytes) /
+                                             kScaleBytes);
+  }
+
+  /// A number of the cache; of codes without its scale.
+  Halide::Expr element(Cache &cache, Halide::Expr d, Halide::Expr position) {
+    Halide::Expr stored = cache(d, position);
+    return this->codes ? Halide::cast<float>(stored)
+                       : fromF16(stored, this->get_target());
+  }
+
+  /// `value` times the scale of a position, where there are scales.
+  Halide::Expr scaled(Halide::Expr value, Scales *scales,
+                      Halide::Expr position) {
+    return this->codes ? value * (*scales)(position) : value;
+  }
 };
 
 } // namespace picollm::attention

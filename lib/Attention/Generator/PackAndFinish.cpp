@@ -1,4 +1,4 @@
-//===- PackAndFinish.cpp - the first and the last step of a block ---------===//
+//===- PackAndFinish.cpp - the first and the last steps of a block --------===//
 
 #include "Kernels.h"
 
@@ -55,7 +55,54 @@ public:
   }
 };
 
+/// The state of several parts of the context, merged in ascending order.
+class Merge : public AttentionKernel<Merge> {
+public:
+  Input<Buffer<float, 3>> parts{"parts"};  // (D + kStateExtra, head, part)
+  Output<Buffer<float, 2>> state{"state"}; // (D + kStateExtra, head)
+  Var j{"j"}, h{"h"}, p{"p"};
+  Func maximum{"maximum"}, factor{"factor"}, sum{"sum"};
+  RDom all, columns;
+
+  void generate() {
+    const int size = headSize;
+    all = RDom(0, parts.dim(2).extent(), "all");
+    columns = RDom(0, size + 2, "columns");
+    maximum(h) = kNoScore;
+    maximum(h) = max(maximum(h), parts(size, h, all));
+    factor(h, p) = exp2NonPositive(parts(size, h, p) - maximum(h));
+    // The sum of the weights is merged as the weighted values are; the maximum
+    // between them is set right afterwards.
+    sum(j, h) = 0.0f;
+    sum(j, h) += parts(j, h, all) * factor(h, all);
+    state(j, h) = undef<float>();
+    state(columns, h) = sum(columns, h);
+    state(size, h) = maximum(h);
+  }
+
+  void schedule() {
+    const int size = headSize, heads = group;
+    const int lanes = vectorLanes(size, get_target());
+    const int stride = size + kStateExtra;
+    constrainMatrix(state, stride, stride);
+    state.dim(1).set_extent(heads);
+    parts.dim(0).set_bounds(0, stride);
+    parts.dim(1).set_bounds(0, heads).set_stride(stride);
+    parts.dim(2).set_min(0);
+    maximum.compute_at(state, h).store_in(MemoryType::Stack);
+    factor.compute_at(state, h).store_in(MemoryType::Stack);
+    factor.bound_extent(p, parts.dim(2).extent()).bound_storage(p, kMaxParts);
+    sum.compute_at(state, h).store_in(MemoryType::Stack);
+    sum.bound_extent(j, size + 2);
+    sum.vectorize(j, lanes, TailStrategy::GuardWithIf);
+    sum.update().reorder(j, all).vectorize(j, lanes, TailStrategy::GuardWithIf);
+    state.update(0).unscheduled();
+    state.update(1).unscheduled();
+  }
+};
+
 } // namespace picollm::attention
 
 HALIDE_REGISTER_GENERATOR(picollm::attention::Pack, pack)
 HALIDE_REGISTER_GENERATOR(picollm::attention::Finish, finish)
+HALIDE_REGISTER_GENERATOR(picollm::attention::Merge, merge)

@@ -9,31 +9,31 @@ namespace picollm::attention {
 /// K and V of a piece as f32, K transposed in blocks of kKeyBlock positions so
 /// that scores of neighbouring positions are neighbouring lanes. The last block
 /// is filled up with zeros.
-class Prepare : public AttentionKernel<Prepare> {
+class Prepare : public CacheKernel<Prepare> {
 public:
-  Input<Buffer<float16_t, 2>> k{"k"};        // (d, position)
-  Input<Buffer<float16_t, 2>> v{"v"};        // (d, position)
   Input<int32_t> count{"count"};             // positions, in [1, kPiece]
   Output<Buffer<float, 3>> keys{"keys"};     // (position, d, block)
   Output<Buffer<float, 2>> values{"values"}; // (d, position)
   Var d{"d"}, i{"i"}, block{"block"}, t{"t"};
   Func rows{"rows"};
 
-  Expr element(Input<Buffer<float16_t, 2>> &from, Expr position) {
-    Expr half = from(d, min(position, count - 1));
-    return select(position < count, fromF16(half, get_target()), 0.0f);
+  void configure() { configureCache(); }
+
+  Expr number(Cache &cache, Scales *scales) {
+    Expr last = min(t, count - 1);
+    return select(t < count, scaled(element(cache, d, last), scales, last),
+                  0.0f);
   }
 
   void generate() {
-    rows(d, t) = element(k, t);
+    rows(d, t) = number(k, keyScales);
     keys(i, d, block) = rows(d, block * kKeyBlock + i);
-    values(d, t) = element(v, t);
+    values(d, t) = number(v, valueScales);
   }
 
   void schedule() {
     const int size = headSize, lanes = vectorLanes(size, get_target());
-    constrainMatrix(k, size, size);
-    constrainMatrix(v, size, size);
+    constrainCache();
     keys.dim(0).set_bounds(0, kKeyBlock);
     keys.dim(1).set_bounds(0, size).set_stride(kKeyBlock);
     keys.dim(2).set_min(0).set_stride(kKeyBlock * size);

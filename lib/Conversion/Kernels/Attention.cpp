@@ -4,13 +4,17 @@
 // h % threads == thread and does the same to their query heads; then pairs of
 // (KV head, block of tokens) go round the threads. A prompt longer than one
 // block needs a barrier in between, because then a thread attends with heads
-// that others have stored.
+// that others have stored. So does one token with a long context: there pairs
+// of (KV head, part of the context) go round, and after one more barrier the
+// states of the parts are merged.
 //
 //===----------------------------------------------------------------------===//
 
 #include "picollm/Attention/Attention.h"
 #include "../ISA.h"
 #include "../StepFunctions.h"
+#include "Encode.h"
+#include "picollm/Layout/EncodedActivation.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,7 +29,9 @@ public:
   AttentionEmitter(KernelBuilder &k, const AttentionPart &part)
       : k(k), part(part), group(part.heads / part.kvHeads),
         rowBytes(4 * part.headSize * part.heads),
-        kvRowBytes(4 * part.headSize * part.kvHeads) {}
+        kvRow(4 * part.headSize * part.kvHeads),
+        cacheRow(kvRowBytes(part.cache, part.headSize)),
+        workspaceFloats(attentionWorkspaceFloats(part.shape())) {}
   void emit();
 
 private:
@@ -34,7 +40,19 @@ private:
   void emitToken(Value head, Value token);
   void emitHead(Value row, Value norm, Value angles, Store store);
   void storeHalf(Value value, Value pointer);
+  void storeHalves(Value row, Value place);
+  void storeCodes(Value row, Value place);
+  void emitBarrier();
   void emitCall(Value item, Value blocks);
+  void emitWhole();
+  void emitParts(Value first, Value attended);
+  Value ownWorkspace() {
+    return k.at(workspaces, k.mul(thread, k.index(4 * workspaceFloats)));
+  }
+  /// First byte of a KV head's queries, or outputs, in a row of them.
+  Value groupOffset(Value head) {
+    return k.mul(head, k.index(4 * part.headSize * group));
+  }
   /// Widest vector that divides `count`.
   int64_t lanes(int64_t count) const { return count % 8 == 0 ? 8 : 1; }
   Type floats(int64_t count) {
@@ -42,14 +60,17 @@ private:
   }
   /// First byte of a KV head in one layer of the cache.
   Value headOffset(Value head) {
-    return k.mul(k.mul(head, context), k.index(2 * part.headSize));
+    return k.mul(k.mul(head, context), k.index(cacheRow));
   }
 
   KernelBuilder &k;
   const AttentionPart &part;
-  int64_t group, rowBytes, kvRowBytes;
+  int64_t group;
+  int64_t rowBytes, kvRow; ///< bytes of a token's queries, and of its keys
+  int64_t cacheRow;        ///< of a head's keys in the cache
+  int64_t workspaceFloats;
   Value query, key, value, angles, queryNorm, keyNorm, keys, values, context,
-      position, tokens, workspace, out, barrier, wait, thread, threads;
+      position, tokens, workspaces, out, barrier, wait, thread, threads;
 };
 
 } // namespace
@@ -69,6 +90,36 @@ void AttentionEmitter::storeHalf(Value value, Value pointer) {
   Value bits =
       hooksOf(k.isa).truncateToHalf(k, scalar ? k.splat(value, 8) : value);
   k.store(scalar ? k.lane(bits, 0) : bits, pointer, 2);
+}
+
+void AttentionEmitter::storeHalves(Value row, Value place) {
+  int64_t count = lanes(part.headSize);
+  for (int64_t i = 0; i < part.headSize; i += count)
+    storeHalf(k.load(floats(count), k.at(row, 4 * i), 4), k.at(place, 2 * i));
+}
+
+/// The codes of a head and their scale, see KVCacheType.
+void AttentionEmitter::storeCodes(Value row, Value place) {
+  int64_t count = part.headSize % 8 == 0 ? 8 : 4;
+  Type words = k.vec(count, k.i32);
+  Value first = k.index(0), end = k.index(part.headSize);
+  auto load = [&](Value i) {
+    return k.load(floats(count), k.at(row, k.mul(i, k.index(4))), 4);
+  };
+  Values bits =
+      k.loop(first, end, count, {k.constant(words, 0)},
+             [&](Value i, ValueRange largest) -> Values {
+               return {k.maximum(largest[0], magnitudeBits(k, load(i), words))};
+             });
+  Value maximum = k.bitcast(
+      k.intrinsic("llvm.vector.reduce.smax", k.i32, {bits[0]}), k.f32);
+  k.store(k.fdiv(maximum, k.constant(k.f32, double(largestCode))),
+          k.at(place, part.headSize), 4);
+  Value inverse = k.splat(inverseScale(k, maximum, largestCode), count);
+  k.loop(first, end, count, [&](Value i) {
+    Value codes = quantize(k, load(i), inverse, largestCode, words);
+    k.store(k.truncate(codes, k.vec(count, k.i8)), k.at(place, i), 4);
+  });
 }
 
 /// The head at `row` normalised, if wanted, and its pairs
@@ -105,46 +156,97 @@ void AttentionEmitter::emitHead(Value row, Value norm, Value angles,
 
 void AttentionEmitter::emitToken(Value head, Value token) {
   Value headBytes = k.mul(head, k.index(4 * part.headSize));
-  Value kvRow = k.add(k.mul(token, k.index(kvRowBytes)), headBytes);
+  Value row = k.add(k.mul(token, k.index(kvRow)), headBytes);
   Value turn = part.rotate
                    ? k.at(angles, k.mul(token, k.index(4 * part.headSize)))
                    : Value();
-  Value place = k.add(headOffset(head), k.mul(k.add(position, token),
-                                              k.index(2 * part.headSize)));
+  Value place =
+      k.add(headOffset(head), k.mul(k.add(position, token), k.index(cacheRow)));
+  Value keyRow = k.at(key, row), valueRow = k.at(value, row);
   Value keyPlace = k.at(keys, place), valuePlace = k.at(values, place);
-  emitHead(k.at(key, kvRow), keyNorm, turn, [&](Value x, int64_t first) {
-    storeHalf(x, k.at(keyPlace, 2 * first));
-  });
-  int64_t count = lanes(part.headSize);
-  for (int64_t i = 0; i < part.headSize; i += count)
-    storeHalf(k.load(floats(count), k.at(k.at(value, kvRow), 4 * i), 4),
-              k.at(valuePlace, 2 * i));
-  if (!part.rotate && !part.normEpsilon)
-    return;
-  Value queries = k.at(query, k.add(k.mul(token, k.index(rowBytes)),
-                                    k.mul(headBytes, k.index(group))));
+  auto inPlace = [&](Value row, Value norm) {
+    if (part.rotate || part.normEpsilon)
+      emitHead(row, norm, turn, [&](Value x, int64_t first) {
+        k.store(x, k.at(row, 4 * first), 4);
+      });
+  };
+  if (part.cache == KVCacheType::I8) {
+    inPlace(keyRow, keyNorm);
+    storeCodes(keyRow, keyPlace);
+    storeCodes(valueRow, valuePlace);
+  } else {
+    emitHead(keyRow, keyNorm, turn, [&](Value x, int64_t first) {
+      storeHalf(x, k.at(keyPlace, 2 * first));
+    });
+    storeHalves(valueRow, valuePlace);
+  }
+  Value queries =
+      k.at(query, k.add(k.mul(token, k.index(rowBytes)), groupOffset(head)));
   k.loop(k.index(0), k.index(4 * part.headSize * group), 4 * part.headSize,
-         [&](Value offset) {
-           Value row = k.at(queries, offset);
-           emitHead(row, queryNorm, turn, [&](Value x, int64_t first) {
-             k.store(x, k.at(row, 4 * first), 4);
-           });
-         });
+         [&](Value offset) { inPlace(k.at(queries, offset), queryNorm); });
+}
+
+void AttentionEmitter::emitBarrier() {
+  auto type = mlir::LLVM::LLVMFunctionType::get(
+      mlir::LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
+  mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
 }
 
 void AttentionEmitter::emitCall(Value item, Value blocks) {
   Value head = k.div(item, blocks);
   Value first = k.mul(k.rem(item, blocks), k.index(kAttentionBlockTokens));
   Value count = k.minimum(k.sub(tokens, first), k.index(kAttentionBlockTokens));
-  Value rows = k.add(k.mul(first, k.index(rowBytes)),
-                     k.mul(head, k.index(4 * part.headSize * group)));
+  Value rows = k.add(k.mul(first, k.index(rowBytes)), groupOffset(head));
   Value stride = k.index(part.headSize * part.heads);
-  Value own = k.at(workspace, k.mul(thread, k.index(4 * part.workspaceFloats)));
   auto function = k.module.lookupSymbol<mlir::func::FuncOp>(part.function);
-  k.call(function,
-         {k.at(query, rows), stride, k.at(keys, headOffset(head)),
-          k.at(values, headOffset(head)), k.add(position, first), count,
-          k.at(out, rows), stride, k.constant(k.f32, part.scale), own});
+  k.call(function, {k.at(query, rows), stride, k.at(keys, headOffset(head)),
+                    k.at(values, headOffset(head)), k.add(position, first),
+                    count, k.at(out, rows), stride,
+                    k.constant(k.f32, part.scale), ownWorkspace()});
+}
+
+/// Each thread with the heads that it has stored, or in blocks of tokens.
+void AttentionEmitter::emitWhole() {
+  k.ifThen(
+      k.compare(CmpIPredicate::sgt, tokens, k.index(kAttentionBlockTokens)),
+      [&] { emitBarrier(); });
+  Value blocks = k.div(k.add(tokens, k.index(kAttentionBlockTokens - 1)),
+                       k.index(kAttentionBlockTokens));
+  roundRobin(k.mul(blocks, k.index(part.kvHeads)),
+             [&](Value item) { emitCall(item, blocks); });
+}
+
+/// One token's attention to `attended` positions from `first` on, divided as
+/// attentionParts says.
+void AttentionEmitter::emitParts(Value first, Value attended) {
+  auto divideCeil = [&](Value a, Value c) {
+    return k.div(k.sub(k.add(a, c), k.index(1)), c);
+  };
+  Value pieces = divideCeil(divideCeil(attended, k.index(kAttentionMaxParts)),
+                            k.index(kAttentionPiecePositions));
+  Value positions = k.maximum(k.index(kAttentionPartPositions),
+                              k.mul(pieces, k.index(kAttentionPiecePositions)));
+  Value count = divideCeil(attended, positions);
+  Value states = k.at(workspaces, k.mul(threads, k.index(4 * workspaceFloats)));
+  Value stateBytes = k.index(4 * attentionStateFloats(part.shape()));
+  Value last = k.add(first, attended);
+  emitBarrier();
+  roundRobin(k.mul(count, k.index(part.kvHeads)), [&](Value item) {
+    Value head = k.div(item, count);
+    Value begin = k.add(first, k.mul(k.rem(item, count), positions));
+    k.call(k.module.lookupSymbol<mlir::func::FuncOp>(part.function + "_part"),
+           {k.at(query, groupOffset(head)), k.at(keys, headOffset(head)),
+            k.at(values, headOffset(head)), begin,
+            k.minimum(k.add(begin, positions), last),
+            k.at(states, k.mul(item, stateBytes)),
+            k.constant(k.f32, part.scale), ownWorkspace()});
+  });
+  emitBarrier();
+  roundRobin(k.index(part.kvHeads), [&](Value head) {
+    k.call(k.module.lookupSymbol<mlir::func::FuncOp>(part.function + "_merge"),
+           {k.at(states, k.mul(k.mul(head, count), stateBytes)), count,
+            k.at(out, groupOffset(head))});
+  });
 }
 
 void AttentionEmitter::emit() {
@@ -154,35 +256,47 @@ void AttentionEmitter::emit() {
   if (part.normEpsilon)
     for (Value *v : {&queryNorm, &keyNorm})
       *v = k.argument(i++);
-  for (Value *v : {&keys, &values, &context, &position, &tokens, &workspace,
+  for (Value *v : {&keys, &values, &context, &position, &tokens, &workspaces,
                    &out, &barrier, &wait, &thread, &threads})
     *v = k.argument(i++);
   roundRobin(k.index(part.kvHeads), [&](Value head) {
     k.loop(k.index(0), tokens, 1, [&](Value token) { emitToken(head, token); });
   });
-  k.ifThen(
-      k.compare(CmpIPredicate::sgt, tokens, k.index(kAttentionBlockTokens)),
-      [&] {
-        auto type = mlir::LLVM::LLVMFunctionType::get(
-            mlir::LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
-        mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
-      });
-  Value blocks = k.div(k.add(tokens, k.index(kAttentionBlockTokens - 1)),
-                       k.index(kAttentionBlockTokens));
-  roundRobin(k.mul(blocks, k.index(part.kvHeads)),
-             [&](Value item) { emitCall(item, blocks); });
+  if (!sharedAttentionBytes(part.shape(), part.kvHeads))
+    return emitWhole();
+  Value end = k.add(position, k.index(1)), attended = end;
+  if (part.window)
+    attended = k.minimum(end, k.index(part.window));
+  Value isLong =
+      k.compare(CmpIPredicate::sgt, attended, k.index(kAttentionPartPositions));
+  Value isOne = k.compare(CmpIPredicate::eq, tokens, k.index(1));
+  k.ifElse(
+      k.bitAnd(isOne, isLong),
+      [&] { emitParts(k.sub(end, attended), attended); }, [&] { emitWhole(); });
 }
 
-/// Declares the function of the attention object.
+/// Declares the functions of the attention object.
 static void declare(KernelBuilder &k, const std::string &name) {
   if (k.module.lookupSymbol(name))
     return;
   mlir::OpBuilder::InsertionGuard guard(k.b);
   k.b.setInsertionPointToEnd(k.module.getBody());
-  auto type = k.b.getFunctionType(
-      {k.ptr, k.i64, k.ptr, k.ptr, k.i64, k.i64, k.ptr, k.i64, k.f32, k.ptr},
-      {});
-  mlir::func::FuncOp::create(k.b, name, type).setPrivate();
+  auto declareOne = [&](const char *suffix, llvm::ArrayRef<Type> types) {
+    mlir::func::FuncOp::create(k.b, name + suffix,
+                               k.b.getFunctionType(types, {}))
+        .setPrivate();
+  };
+  declareOne("", {k.ptr, k.i64, k.ptr, k.ptr, k.i64, k.i64, k.ptr, k.i64, k.f32,
+                  k.ptr});
+  declareOne("_part", {k.ptr, k.ptr, k.ptr, k.i64, k.i64, k.ptr, k.f32, k.ptr});
+  declareOne("_merge", {k.ptr, k.i64, k.ptr});
+}
+
+int64_t picollm::sharedAttentionBytes(const AttentionShape &shape,
+                                      int64_t kvHeads) {
+  if (shape.window && shape.window <= kAttentionPartPositions)
+    return 0;
+  return 4 * kvHeads * kAttentionMaxParts * attentionStateFloats(shape);
 }
 
 mlir::func::FuncOp StepParts::attention(const AttentionPart &part) {

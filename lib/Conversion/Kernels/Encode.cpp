@@ -51,24 +51,26 @@ static Value gather(KernelBuilder &k, const EncodeVariant &variant,
   return block;
 }
 
-/// Bits of |x|; ordered as integers they are ordered as numbers.
-static Value magnitudeBits(KernelBuilder &k, Value x, Type words) {
+Value picollm::magnitudeBits(KernelBuilder &k, Value x, Type words) {
   return k.bitAnd(k.bitcast(x, words), 0x7fffffff);
 }
 
-/// Stores scale * a_s for a block of maximum `maximum`; returns largest /
-/// maximum, or 0 where all is 0.
-static Value storeScale(KernelBuilder &k, Value maximum, float largest,
-                        const BlockArguments &a) {
-  Value limit = k.constant(k.f32, largest), zero = k.constant(k.f32, 0.0);
-  k.store(k.fmul(k.fdiv(maximum, limit), a.segmentScale), a.scale, 4);
+Value picollm::inverseScale(KernelBuilder &k, Value maximum, float largest) {
+  Value zero = k.constant(k.f32, 0.0);
   return k.select(k.compare(CmpFPredicate::OGT, maximum, zero),
-                  k.fdiv(limit, maximum), zero);
+                  k.fdiv(k.constant(k.f32, largest), maximum), zero);
 }
 
-/// roundeven(x * inverse) in -largest .. largest as i32; a NaN gives `largest`.
-static Value quantize(KernelBuilder &k, Value x, Value inverse, float largest,
-                      Type words) {
+/// Stores scale * a_s for a block of maximum `maximum`; returns inverseScale.
+static Value storeScale(KernelBuilder &k, Value maximum, float largest,
+                        const BlockArguments &a) {
+  Value limit = k.constant(k.f32, largest);
+  k.store(k.fmul(k.fdiv(maximum, limit), a.segmentScale), a.scale, 4);
+  return inverseScale(k, maximum, largest);
+}
+
+Value picollm::quantize(KernelBuilder &k, Value x, Value inverse, float largest,
+                        Type words) {
   Type floats = x.getType();
   Value magic = k.constant(floats, 12582912.0);
   Value rounded = k.fsub(k.fadd(k.fmul(x, inverse), magic), magic);

@@ -15,6 +15,18 @@ struct EncodeVariant {
   bool groups;        ///< the segment has groups: table4_i8 needs sums
 };
 
+/// Bits of |x|; ordered as integers they are ordered as numbers. `words` has as
+/// many lanes as x.
+Value magnitudeBits(KernelBuilder &k, Value x, Type words);
+
+/// roundeven(x * inverse) in -largest .. largest as `words`; a NaN gives
+/// `largest`.
+Value quantize(KernelBuilder &k, Value x, Value inverse, float largest,
+               Type words);
+
+/// largest / maximum, or 0 where all is 0; scalars.
+Value inverseScale(KernelBuilder &k, Value maximum, float largest);
+
 /// The function that encodes one block; its arguments are in Encode.cpp.
 mlir::func::FuncOp getEncodeBlock(mlir::ModuleOp module, InstructionSet isa,
                                   const EncodeVariant &variant);

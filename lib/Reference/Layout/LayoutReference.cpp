@@ -52,6 +52,16 @@ static void encodeTables(const float *x, float segmentScale,
   block.scale = (largest / largestCode) * segmentScale;
 }
 
+void reference::roundToCacheCodes(float *x, int64_t count) {
+  float largest = 0.0f;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::fabs(x[i]));
+  float inverse = inverseScale(largest, largestCode);
+  float scale = largest / largestCode;
+  for (int64_t i = 0; i < count; ++i)
+    x[i] = scale * roundToCode(x[i] * inverse, largestCode);
+}
+
 EncodedActivation reference::encodeActivation(const QuantizedMatrix &matrix,
                                               size_t panel, const float *x,
                                               Rows rows) {

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define PICOLLM_ABI_VERSION 2
+#define PICOLLM_ABI_VERSION 3
 
 /* Bytes of a build id: the first 16 bytes of the SHA-256 of the weight file's
  * content. Library and weight file carry the same one. */
@@ -20,7 +20,9 @@ extern "C" {
  * the step, constant while the step runs. All memory is the runtime's. */
 typedef struct picollm_step_arguments {
   const uint8_t *weights; /* first byte of the mapped weight file */
-  uint16_t *kv;          /* f16 [2: K, V][layer][kv_head][context][head_size] */
+  uint8_t *kv;           /* [2: K, V][layer][kv_head][context] rows of one size,
+                            kv_bytes(context) in all; what is in a row is the
+                            step's own business */
   uint8_t *scratch;      /* scratch_bytes(token_count, threads), 64-aligned */
   const int32_t *tokens; /* token_count ids, each in [0, vocabulary) */
   float *logits;         /* [token_count - logits_begin][vocabulary] */

@@ -48,6 +48,9 @@ picollm_step.program @step(%t: memref<?xi32>, %l: memref<?x16xf32>) scratch 1024
   picollm_step.attention %x, %kv, %kv layer 3 heads 2 kv_heads 1 scale 0.35 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   // CHECK: picollm_step.attention %[[X]], %[[KV]], %[[KV]] angles %[[ANGLES]] norms @head_norm, @head_norm epsilon 1.000000e-05 layer 3 heads 2 kv_heads 1 scale 3.500000e-01 window 5 into %[[Y]] :
   picollm_step.attention %x, %kv, %kv angles %angles norms @head_norm, @head_norm epsilon 1.0e-05 layer 3 heads 2 kv_heads 1 scale 0.35 window 5 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  // CHECK: picollm_step.attention %[[X]], %[[KV]], %{{.*}} layer 3 heads 2 kv_heads 1 scale 3.500000e-01 cache i8 into %[[Y]] :
+  %codes = picollm_step.buffer at 0 : memref<?x8xf32>
+  picollm_step.attention %x, %kv, %codes layer 3 heads 2 kv_heads 1 scale 0.35 cache i8 into %y : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   // CHECK: picollm_step.add_norm %[[Y]] norm @norm epsilon 1.000000e-05 into %[[X]] : memref<?x16xf32>, memref<?x16xf32>
   picollm_step.add_norm %y norm @norm epsilon 1.0e-05 into %x : memref<?x16xf32>, memref<?x16xf32>
   // CHECK: picollm_step.linear store wanted %[[E]], @m into %logits : memref<?x192xi8>, memref<?x16xf32>

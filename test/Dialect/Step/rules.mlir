@@ -486,3 +486,21 @@ func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a:
     : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
   return
 }
+
+// -----
+
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c9)}}
+  picollm_step.attention %q, %k, %v angles %a layer 0 heads 2 kv_heads 1 scale 0.35 cache f32 into %o
+    : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: memref<?x16xf32>, %k: memref<?x8xf32>, %v: memref<?x8xf32>, %a: memref<?x8xf32>, %o: memref<?x16xf32>) {
+  // expected-error @below {{(step_attention_c10)}}
+  picollm_step.attention %q, %k, %k angles %a layer 0 heads 2 kv_heads 1 scale 0.35 cache i8 into %o
+    : memref<?x16xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x8xf32>, memref<?x16xf32>
+  return
+}

@@ -51,8 +51,11 @@ Symbols readSymbols(const std::string &path) {
 class AttentionObject : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(AttentionObject, ImportsNothingButMemoryFunctions) {
-  for (AttentionShape shape :
-       {AttentionShape{64, 3}, {128, 8}, {20, 1}, {16, 11}}) {
+  for (AttentionShape shape : {AttentionShape{64, 3},
+                               {128, 8},
+                               {20, 1},
+                               {16, 11},
+                               {64, 3, 0, KVCacheType::I8}}) {
     const AttentionTarget target = makeTarget(GetParam());
     Expected<std::string> path = buildAttention(shape, target, testOptions());
     ASSERT_TRUE(bool(path)) << toString(path.takeError());
@@ -61,8 +64,9 @@ TEST_P(AttentionObject, ImportsNothingButMemoryFunctions) {
          {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_"})
       symbols.undefined.erase(allowed);
     EXPECT_EQ(symbols.undefined, std::set<std::string>());
-    EXPECT_EQ(symbols.global, std::set<std::string>{cantFail(
-                                  attentionFunctionName(shape, target))});
+    const std::string name = cantFail(attentionFunctionName(shape, target));
+    EXPECT_EQ(symbols.global,
+              (std::set<std::string>{name, name + "_part", name + "_merge"}));
   }
 }
 
@@ -91,6 +95,9 @@ TEST(AttentionNames, TargetsWithTheSameKernelsHaveTheSameName) {
   EXPECT_EQ(
       cantFail(attentionFunctionName({64, 3, 512}, makeTarget("baseline"))),
       "picollm_attention_d64_g3_w512_baseline");
+  EXPECT_EQ(cantFail(attentionFunctionName({64, 3, 512, KVCacheType::I8},
+                                           makeTarget("baseline"))),
+            "picollm_attention_d64_g3_w512_i8_baseline");
 }
 
 TEST(AttentionErrors, HeadSizeThatIsNoMultipleOfFour) {
@@ -222,7 +229,7 @@ TEST(AttentionCache, ManyCallsAtOnceGiveOneWholeObject) {
     thread.join();
   for (const std::string &path : paths)
     EXPECT_EQ(path, paths[0]);
-  EXPECT_EQ(readSymbols(paths[0]).global.size(), 1u);
+  EXPECT_EQ(readSymbols(paths[0]).global.size(), 3u);
   std::error_code code;
   int files = 0;
   for (sys::fs::directory_iterator i(options.cacheDirectory, code), end;

@@ -73,22 +73,31 @@ AttentionLibrary::AttentionLibrary(const AttentionShape &shape,
     error = toString(name.takeError());
     return;
   }
-  // The symbol is hidden, so the library gets another name for it.
+  // The symbols are hidden, so the library gets other names for them.
   const std::string library = temporaryDirectory() + "/" +
                               sys::path::filename(objectPath).str() + ".so";
-  const std::string alias = "--defsym=attention_under_test=" + *name;
   const std::string linker = PICOLLM_LLD;
-  const StringRef arguments[] = {linker,  "-shared", "-o",
-                                 library, alias,     objectPath};
+  std::vector<std::string> aliases;
+  for (const char *suffix : {"", "_part", "_merge"})
+    aliases.push_back("--defsym=attention_under_test" + std::string(suffix) +
+                      "=" + *name + suffix);
+  const StringRef arguments[] = {linker,     "-shared",  "-o",
+                                 library,    aliases[0], aliases[1],
+                                 aliases[2], objectPath};
   if (sys::ExecuteAndWait(linker, arguments, std::nullopt, {}, 0, 0, &error)) {
     error = "ld.lld failed: " + error;
     return;
   }
   void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle)
+  if (handle) {
     function = reinterpret_cast<AttentionFunction>(
         dlsym(handle, "attention_under_test"));
-  if (!function)
+    part = reinterpret_cast<AttentionPartFunction>(
+        dlsym(handle, "attention_under_test_part"));
+    merge = reinterpret_cast<AttentionMergeFunction>(
+        dlsym(handle, "attention_under_test_merge"));
+  }
+  if (!function || !part || !merge)
     error = dlerror();
 }
 

@@ -14,6 +14,8 @@ public:
   AttentionLibrary(const AttentionShape &shape, const AttentionTarget &target);
 
   AttentionFunction function = nullptr;
+  AttentionPartFunction part = nullptr;
+  AttentionMergeFunction merge = nullptr;
   std::string objectPath;
   std::string error; ///< "" where all went well
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <memory>
 #include <random>
 #include <tuple>
 
@@ -29,8 +30,14 @@ struct Case {
   /// Size of q. At 1 scores are a few units.
   float magnitude = 1.0f;
   int64_t window = 0;
+  KVCacheType cache = KVCacheType::F16;
 
-  AttentionShape shape() const { return {headSize, group, window}; }
+  AttentionShape shape() const { return {headSize, group, window, cache}; }
+  Case withCodes() const {
+    Case codes = *this;
+    codes.cache = KVCacheType::I8;
+    return codes;
+  }
 };
 
 /// Operands with room that must not be read (NaN) or written (guards).
@@ -38,18 +45,56 @@ struct Operands {
   explicit Operands(const Case &c)
       : c(c), stride(c.group * c.headSize + 12), length(c.position + c.tokens),
         unread(c.window ? std::max<int64_t>(0, c.position + 1 - c.window) : 0),
-        q(stride * c.tokens, NAN), k((length + 300) * c.headSize, kHalfNaN),
-        v(k), scale(1.0f / std::sqrt(float(c.headSize))) {
+        rowBytes(kvRowBytes(c.cache, c.headSize)), q(stride * c.tokens, NAN),
+        k((length + 300) * rowBytes), v(k),
+        scale(1.0f / std::sqrt(float(c.headSize))) {
     std::mt19937 random(7 * c.headSize + c.group + 31 * length);
     std::normal_distribution<float> normal(0.0f, c.magnitude);
     for (int64_t t = 0; t < c.tokens; ++t)
       for (int64_t i = 0; i < c.group * c.headSize; ++i)
         q[t * stride + i] = normal(random);
+    for (std::vector<uint8_t> *cache : {&k, &v})
+      for (int64_t p = 0; p < length + 300; ++p) {
+        bool filled = p >= unread && p < length;
+        uint8_t *row = cache->data() + p * rowBytes;
+        if (c.cache == KVCacheType::F16)
+          fillHalves(row, filled, random);
+        else
+          fillCodes(row, filled, random);
+      }
+  }
+
+  void fillHalves(uint8_t *row, bool filled, std::mt19937 &random) {
     // Sign, exponents of 2^-24 (subnormals included) up to 2, any mantissa.
     std::uniform_int_distribution<int> half(0, 0x4000);
-    for (std::vector<uint16_t> *cache : {&k, &v})
-      for (int64_t i = unread * c.headSize; i < length * c.headSize; ++i)
-        (*cache)[i] = uint16_t(half(random) | (random() & 1) << 15);
+    for (int64_t d = 0; d < c.headSize; ++d) {
+      const auto bits =
+          filled ? uint16_t(half(random) | (random() & 1) << 15) : kHalfNaN;
+      std::memcpy(row + 2 * d, &bits, 2);
+    }
+  }
+
+  void fillCodes(uint8_t *row, bool filled, std::mt19937 &random) {
+    std::uniform_int_distribution<int> code(-127, 127);
+    for (int64_t d = 0; d < c.headSize; ++d)
+      row[d] = filled ? uint8_t(code(random)) : 0x7f;
+    const float scale = filled ? std::ldexp(1 + random() % 1000 * 1e-3f,
+                                            -int(random() % 12) - 6)
+                               : NAN;
+    std::memcpy(row + c.headSize, &scale, 4);
+  }
+
+  /// Number d of the keys or values of a position.
+  double number(const std::vector<uint8_t> &cache, int64_t p, int64_t d) const {
+    const uint8_t *row = cache.data() + p * rowBytes;
+    if (c.cache == KVCacheType::F16) {
+      uint16_t bits;
+      std::memcpy(&bits, row + 2 * d, 2);
+      return halfValue(bits);
+    }
+    float scale;
+    std::memcpy(&scale, row + c.headSize, 4);
+    return double(scale) * int8_t(row[d]);
   }
 
   const float *query(int64_t t, int64_t head) const {
@@ -59,8 +104,9 @@ struct Operands {
   Case c;
   int64_t stride, length;
   int64_t unread; ///< positions before the window of the first token
+  int64_t rowBytes;
   std::vector<float> q;
-  std::vector<uint16_t> k, v;
+  std::vector<uint8_t> k, v;
   float scale;
 };
 
@@ -73,36 +119,67 @@ std::vector<double> attend(const Operands &o, int64_t token, int64_t head) {
   double maximum = -std::numeric_limits<double>::infinity(), sum = 0;
   for (int64_t p = first; p < count; ++p) {
     for (int64_t d = 0; d < size; ++d)
-      scores[p] += double(o.query(token, head)[d]) *
-                   halfValue(o.k[p * size + d]) * o.scale;
+      scores[p] +=
+          double(o.query(token, head)[d]) * o.number(o.k, p, d) * o.scale;
     maximum = std::max(maximum, scores[p]);
   }
   for (int64_t p = first; p < count; ++p) {
     const double weight = std::exp(scores[p] - maximum);
     sum += weight;
     for (int64_t d = 0; d < size; ++d)
-      result[d] += weight * halfValue(o.v[p * size + d]);
+      result[d] += weight * o.number(o.v, p, d);
   }
   for (double &value : result)
     value /= sum;
   return result;
 }
 
+/// Floats at a 64-byte address, NaN at first, with a guard behind them.
+class Memory {
+public:
+  explicit Memory(int64_t floats) : floats(floats), memory(floats + 48, NAN) {
+    std::fill_n(data() + floats, 16, kGuard);
+  }
+  float *data() {
+    auto address = reinterpret_cast<uintptr_t>(memory.data());
+    return memory.data() + (64 - address % 64) % 64 / 4;
+  }
+  void checkGuard() {
+    for (int i = 0; i < 16; ++i)
+      ASSERT_EQ(data()[floats + i], kGuard) << "wrote past the end";
+  }
+
+private:
+  int64_t floats;
+  std::vector<float> memory;
+};
+
 /// Calls the function on tokens [begin, end) of the operands; `out` has the
 /// stride of q and guards between tokens and at its end.
 void run(AttentionFunction function, const Operands &o, int64_t begin,
          int64_t end, std::vector<float> &out) {
-  const int64_t floats = attentionWorkspaceFloats(o.c.shape());
-  const float nan = NAN;
-  std::vector<float> memory(floats + 48, nan);
-  auto address = reinterpret_cast<uintptr_t>(memory.data());
-  float *workspace = memory.data() + (64 - address % 64) % 64 / 4;
-  std::fill_n(workspace + floats, 16, kGuard);
+  Memory workspace(attentionWorkspaceFloats(o.c.shape()));
   function(o.q.data() + begin * o.stride, o.stride, o.k.data(), o.v.data(),
            o.c.position + begin, end - begin, out.data() + begin * o.stride,
-           o.stride, o.scale, workspace);
-  for (int i = 0; i < 16; ++i)
-    ASSERT_EQ(workspace[floats + i], kGuard) << "wrote past the workspace";
+           o.stride, o.scale, workspace.data());
+  workspace.checkGuard();
+}
+
+/// The only token's attention in parts that begin at `borders`, from the last
+/// part to the first, merged.
+void runParts(const AttentionLibrary &library, const Operands &o,
+              std::vector<int64_t> borders, std::vector<float> &out) {
+  const int64_t floats = attentionStateFloats(o.c.shape());
+  const auto parts = int64_t(borders.size());
+  borders.push_back(o.length);
+  Memory workspace(attentionWorkspaceFloats(o.c.shape()));
+  Memory states(floats * parts);
+  for (int64_t i = parts; i-- > 0;)
+    library.part(o.q.data(), o.k.data(), o.v.data(), borders[i], borders[i + 1],
+                 states.data() + i * floats, o.scale, workspace.data());
+  library.merge(states.data(), parts, out.data());
+  workspace.checkGuard();
+  states.checkGuard();
 }
 
 std::vector<float> makeOutput(const Operands &o) {
@@ -133,23 +210,27 @@ protected:
       GTEST_SKIP() << "this CPU lacks " << GetParam().features;
   }
 
-  AttentionFunction get(int64_t headSize, int64_t group, int64_t window = 0) {
-    AttentionFunction &function = functions[{headSize, group, window}];
-    if (!function) {
-      AttentionLibrary library({headSize, group, window},
-                               makeTarget(GetParam().name));
-      EXPECT_EQ(library.error, "");
-      function = library.function;
+  const AttentionLibrary &library(const AttentionShape &shape) {
+    std::unique_ptr<AttentionLibrary> &library =
+        libraries[{shape.headSize, shape.group, shape.window, shape.cache}];
+    if (!library) {
+      library = std::make_unique<AttentionLibrary>(shape,
+                                                   makeTarget(GetParam().name));
+      EXPECT_EQ(library->error, "");
     }
-    return function;
+    return *library;
+  }
+  AttentionFunction get(int64_t headSize, int64_t group, int64_t window = 0) {
+    return library({headSize, group, window}).function;
   }
 
   void check(const Case &c, double tolerance) {
     SCOPED_TRACE(::testing::Message()
                  << "head size " << c.headSize << ", group " << c.group
                  << ", position " << c.position << ", tokens " << c.tokens
-                 << ", window " << c.window);
-    AttentionFunction function = get(c.headSize, c.group, c.window);
+                 << ", window " << c.window
+                 << (c.cache == KVCacheType::I8 ? ", codes" : ""));
+    AttentionFunction function = library(c.shape()).function;
     ASSERT_TRUE(function);
     const Operands operands(c);
     std::vector<float> out = makeOutput(operands);
@@ -161,7 +242,24 @@ protected:
             << "wrote between tokens";
   }
 
-  std::map<std::tuple<int64_t, int64_t, int64_t>, AttentionFunction> functions;
+  void checkParts(const Case &c, const std::vector<int64_t> &borders) {
+    SCOPED_TRACE(::testing::Message()
+                 << "head size " << c.headSize << ", group " << c.group
+                 << ", position " << c.position << ", " << borders.size()
+                 << " parts");
+    const AttentionLibrary &functions = library(c.shape());
+    ASSERT_TRUE(functions.part && functions.merge);
+    const Operands operands(c);
+    std::vector<float> out = makeOutput(operands);
+    runParts(functions, operands, borders, out);
+    EXPECT_LT(relativeError(operands, out), 5e-6);
+    for (int64_t i = c.group * c.headSize; i < operands.stride; ++i)
+      ASSERT_EQ(out[i], kGuard) << "wrote past the output";
+  }
+
+  std::map<std::tuple<int64_t, int64_t, int64_t, KVCacheType>,
+           std::unique_ptr<AttentionLibrary>>
+      libraries;
 };
 
 TEST_P(Attention, DecodeOfEveryLength) {
@@ -211,6 +309,50 @@ TEST_P(Attention, WindowOfThePositionsBefore) {
     for (int64_t position : {0, 3, 63, 254, 255, 256, 700})
       for (int64_t tokens : {1, 2, 13, 64, 150})
         check({16, 3, position, tokens, 1, window}, 5e-6);
+}
+
+constexpr std::pair<int64_t, int64_t> kFewShapes[] = {
+    {4, 1}, {8, 3}, {20, 1}, {64, 4}, {96, 5}, {128, 1}, {32, 11},
+};
+
+TEST_P(Attention, CacheOfCodes) {
+  for (auto [headSize, group] : kFewShapes)
+    for (int64_t position : {0, 5, 299})
+      for (int64_t tokens : {1, 13})
+        check(Case{headSize, group, position, tokens}.withCodes(), 5e-6);
+  for (int64_t length : {1, 7, 8, 255, 256, 257, 513})
+    check(Case{64, 3, length - 1, 1}.withCodes(), 5e-6);
+  check(Case{32, 2, 230, 64}.withCodes(), 5e-6);
+  for (int64_t tokens : {1, 13, 150})
+    check(Case{16, 3, 254, tokens, 1, 64}.withCodes(), 5e-6);
+}
+
+TEST_P(Attention, PartsMergeToTheWhole) {
+  for (auto [headSize, group] : kFewShapes) {
+    const Case whole{headSize, group, 699, 1};
+    for (const Case &c : {whole, whole.withCodes()}) {
+      checkParts(c, {0});
+      checkParts(c, {0, 256, 512});
+    }
+  }
+  const Case one{64, 3, 15, 1};
+  std::vector<int64_t> borders(kAttentionMaxParts);
+  for (int64_t i = 0; i < kAttentionMaxParts; ++i)
+    borders[i] = i;
+  for (const Case &c : {one, one.withCodes()})
+    checkParts(c, borders);
+  // A part whose positions have next to no weight, before and after others.
+  checkParts({64, 3, 400, 1, 1e2f}, {0, 3, 200, 399});
+}
+
+TEST_P(Attention, OnePartEqualsTheCallBitForBit) {
+  const Operands operands({64, 3, 600, 1});
+  std::vector<float> whole = makeOutput(operands), part = whole;
+  const AttentionLibrary &functions = library(operands.c.shape());
+  ASSERT_TRUE(functions.function && functions.part && functions.merge);
+  run(functions.function, operands, 0, 1, whole);
+  runParts(functions, operands, {0}, part);
+  EXPECT_EQ(std::memcmp(whole.data(), part.data(), 4 * whole.size()), 0);
 }
 
 TEST_P(Attention, WindowOfGemma) {
@@ -272,6 +414,19 @@ TEST_P(Attention, DecodeAgreesWithPrefill) {
       largest = std::max(largest, double(std::abs(prefill[i])));
     }
   EXPECT_LT(difference, 1e-5 * largest);
+}
+
+TEST(AttentionPartsOf, PositionsCoverAllThatIsAttended) {
+  EXPECT_EQ(attentionParts(1).count, 1);
+  EXPECT_EQ(attentionParts(kAttentionPartPositions).count, 1);
+  EXPECT_EQ(attentionParts(kAttentionPartPositions + 1).count, 2);
+  for (int64_t attended = 1; attended < 100000; ++attended) {
+    const AttentionParts parts = attentionParts(attended);
+    ASSERT_EQ(parts.positions % kAttentionPiecePositions, 0);
+    ASSERT_LE(parts.count, kAttentionMaxParts);
+    ASSERT_LT((parts.count - 1) * parts.positions, attended);
+    ASSERT_GE(parts.count * parts.positions, attended);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, Attention, ::testing::ValuesIn(kTargets),

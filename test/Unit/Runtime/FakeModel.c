@@ -38,8 +38,8 @@ static uint64_t kvBytes(int64_t context) {
 /* Number d of a position in a cache [2][layer][context][head size]. */
 static uint16_t *cached(const picollm_step_arguments *a, int64_t position,
                         int d) {
-  return a->kv + (d / HEAD_SIZE * a->context + position) * HEAD_SIZE +
-         d % HEAD_SIZE;
+  return (uint16_t *)a->kv +
+         (d / HEAD_SIZE * a->context + position) * HEAD_SIZE + d % HEAD_SIZE;
 }
 
 /* A sum per token and dimension, then a line per thread. */

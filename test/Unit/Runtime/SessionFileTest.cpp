@@ -187,7 +187,7 @@ TEST(SessionFile, ForgedSizesAndTokensAreRefused) {
     expectRefused([&](Header &h, std::string &) { h.layers = size; });
     expectRefused([&](Header &h, std::string &) { h.vocabulary = size; });
   }
-  expectRefused([](Header &h, std::string &) { h.header_bytes = 121; });
+  expectRefused([](Header &h, std::string &) { h.header_bytes = 129; });
   for (int32_t token : {-1, FAKE_VOCABULARY, INT32_MAX, INT32_MIN}) {
     const std::string message = expectRefused([&](Header &, std::string &r) {
       std::memcpy(r.data() + 12, &token, sizeof token);
@@ -208,8 +208,22 @@ TEST(SessionFile, OfAnotherVersion) {
   FakeSession fake(picollm_fake_model());
   EXPECT_EQ(load(fake, path), PICOLLM_MISMATCH);
   EXPECT_EQ(std::string(fake.error.message),
-            path + ": has format version 9, this runtime reads 1; start the "
+            path + ": has format version 9, this runtime reads 2; start the "
                    "conversation again");
+}
+
+TEST(SessionFile, OfAnotherTypeOfCache) {
+  const std::string path = savedFile();
+  picollm_compiled_model codes = *picollm_fake_model();
+  codes.kv_bytes = [](int64_t context) {
+    return picollm_fake_model()->kv_bytes(context) / 2;
+  };
+  FakeSession fake(&codes);
+  EXPECT_EQ(load(fake, path), PICOLLM_MISMATCH);
+  EXPECT_EQ(std::string(fake.error.message),
+            path + ": was saved with another type of KV cache than that of "
+                   "'fake'; load it with the model it was saved with, or start "
+                   "the conversation again");
 }
 
 TEST(SessionFile, PathsThatCannotBe) {
