@@ -13,6 +13,7 @@
 #include <cblas.h>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 using namespace picollm;
 
@@ -74,15 +75,18 @@ class StackQuantizer {
 public:
   StackQuantizer(const StackRows &rows, const StackScales &scales,
                  const FeedbackFactor &factor,
+                 const InputStatistics &statistics,
                  const StackAllocation &allocation,
                  const QuantizationOptions &options)
-      : rows(rows), scales(scales), factor(factor), allocation(allocation),
-        options(options), columns(allocation.layout.columns) {}
+      : rows(rows), scales(scales), factor(factor), statistics(statistics),
+        allocation(allocation), options(options),
+        columns(allocation.layout.columns), order(allocation.order) {}
 
   llvm::Expected<QuantizedStack> run() {
     plan();
     if (llvm::Error error = chooseScales())
       return error;
+    storeByMagnitude();
     prepareResult();
     if (llvm::Error error = quantizeChunks())
       return error;
@@ -93,6 +97,8 @@ private:
   void plan();
   llvm::Expected<FeedbackRows> readSample() const;
   llvm::Error chooseScales();
+  void findStored();
+  void storeByMagnitude();
   void prepareResult();
   double quantizeRows(size_t panel, int64_t count, FeedbackRows &part,
                       llvm::function_ref<int64_t(int64_t)> rowOf);
@@ -109,9 +115,11 @@ private:
   const StackRows &rows;
   const StackScales &scales;
   const FeedbackFactor &factor;
+  const InputStatistics &statistics;
   const StackAllocation &allocation;
   const QuantizationOptions &options;
   int64_t columns;
+  std::vector<uint32_t> order; ///< input column of each stored column
   std::vector<int64_t> stored; ///< stored position of each place of feedback
   FeedbackPlan feedback;
   std::vector<float> refitted; ///< c_j to store, [place]
@@ -120,12 +128,17 @@ private:
 
 } // namespace
 
-void StackQuantizer::plan() {
+void StackQuantizer::findStored() {
   std::vector<int64_t> position(columns);
   for (int64_t j = 0; j < columns; ++j)
-    position[allocation.order[j]] = j;
+    position[order[j]] = j;
+  stored.clear();
   for (uint32_t column : factor.order)
     stored.push_back(position[column]);
+}
+
+void StackQuantizer::plan() {
+  findStored();
   feedback.factor = &factor;
   feedback.columnScales.resize(columns);
   for (const Panel &panel : allocation.layout.panels) {
@@ -206,10 +219,42 @@ llvm::Error StackQuantizer::chooseScales() {
   return llvm::Error::success();
 }
 
+/// Sorts the columns that have one width in all panels by falling mean square
+/// of x_j c_j, which is what is encoded: the largest of a block decides how far
+/// the others are rounded.
+void StackQuantizer::storeByMagnitude() {
+  std::vector<double> magnitudes(columns);
+  for (int64_t k = 0; k < columns; ++k) {
+    const uint32_t column = factor.order[k];
+    const double square =
+        statistics
+            .moment[statistics.isDiagonal(columns) ? column
+                                                   : column * (columns + 1)];
+    magnitudes[column] = square * refitted[k] * refitted[k];
+  }
+  std::set<int64_t> borders = {columns};
+  for (const Panel &panel : allocation.layout.panels) {
+    int64_t end = 0;
+    for (const Segment &segment : panel.segments)
+      borders.insert(end += segment.columns);
+  }
+  int64_t begin = 0;
+  for (int64_t end : borders) {
+    std::sort(order.begin() + begin, order.begin() + end,
+              [&](uint32_t a, uint32_t b) {
+                return magnitudes[a] != magnitudes[b]
+                           ? magnitudes[a] > magnitudes[b]
+                           : a < b;
+              });
+    begin = end;
+  }
+  findStored();
+}
+
 void StackQuantizer::prepareResult() {
   QuantizedMatrix &matrix = result.matrix;
   matrix.layout = allocation.layout;
-  matrix.order = allocation.order;
+  matrix.order = order;
   matrix.columnScales.resize(columns);
   std::vector<int64_t> place(columns);
   for (int64_t k = 0; k < columns; ++k) {
@@ -453,5 +498,7 @@ llvm::Expected<QuantizedStack> picollm::quantizeStack(
   llvm::Expected<StackScales> scales = normalizeStack(*rows);
   if (!scales)
     return scales.takeError();
-  return StackQuantizer(*rows, *scales, *factor, allocation, options).run();
+  return StackQuantizer(*rows, *scales, *factor, statistics, allocation,
+                        options)
+      .run();
 }

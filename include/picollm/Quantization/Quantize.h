@@ -19,10 +19,12 @@ struct QuantizedStack {
 
 /// Quantises a stack to the given layout with error feedback (GPTQ, Frantar et
 /// al. 2022; LDLQ, Chee et al. 2023): columns by falling mean square of their
-/// input, the error of each spread over those that follow. Where the statistics
-/// know of drift, the target is not the weights but what makes that good. Fails
-/// on invalid input, on an allocation of another shape, on weights that are not
-/// finite.
+/// input, the error of each spread over those that follow. Columns that have
+/// one width in all panels are stored by falling mean square of x_j c_j,
+/// whatever the allocation's order is: that leaves least error when the input
+/// is encoded in blocks. Where the statistics know of drift, the target is not
+/// the weights but what makes that good. Fails on invalid input, on an
+/// allocation of another shape, on weights that are not finite.
 llvm::Expected<QuantizedStack>
 quantizeStack(const WeightStack &stack, const InputStatistics &statistics,
               const StackAllocation &allocation,

@@ -3,7 +3,9 @@
 #include "SyntheticStack.h"
 #include "picollm/Support/Half.h"
 #include "picollm/Support/Parallel.h"
+#include <cmath>
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace picollm;
 
@@ -64,6 +66,37 @@ TEST(QuantizeStack, FeedbackBeatsRoundingOnCorrelatedInputs) {
         *weights, quantize(*weights, diagonalOf(input, 128), allocation).matrix,
         0, input);
     EXPECT_LT(feedback, 0.7 * rounding) << bits << " bits";
+  }
+}
+
+/// Two panels with borders of their own: columns move only where both have one
+/// width, so that every input column keeps its widths.
+TEST(QuantizeStack, ColumnsOfOneWidthAreStoredByWhatIsEncoded) {
+  const int64_t columns = 96;
+  auto weights = gaussianStack(columns, {32, 32});
+  StackAllocation allocation;
+  allocation.layout = {columns,
+                       {{32, {{5, 32}, {3, 64}}}, {32, {{4, 64}, {2, 32}}}}};
+  for (int64_t j = 0; j < columns; ++j)
+    allocation.order.push_back(uint32_t(j * 37 % columns));
+  InputStatistics input;
+  for (int64_t j = 0; j < columns; ++j)
+    input.moment.push_back(std::pow(1.15f, float(j * 53 % 97)));
+  const QuantizedMatrix matrix = quantize(*weights, input, allocation).matrix;
+  EXPECT_NE(matrix.order, allocation.order);
+  for (int64_t begin : {0, 32, 64}) {
+    auto range = [&](const std::vector<uint32_t> &order) {
+      return std::set<uint32_t>(order.begin() + begin,
+                                order.begin() + begin + 32);
+    };
+    EXPECT_EQ(range(matrix.order), range(allocation.order));
+    auto magnitude = [&](int64_t at) {
+      const float scale = halfToFloat(matrix.columnScales[at]);
+      return input.moment[matrix.order[at]] * scale * scale;
+    };
+    for (int64_t j = begin + 1; j < begin + 32; ++j)
+      EXPECT_LE(magnitude(j), 1.01 * magnitude(j - 1)) << "column " << j;
+    EXPECT_GT(magnitude(begin), 100 * magnitude(begin + 31));
   }
 }
 
