@@ -1,4 +1,5 @@
 """llama.cpp's programs, built from the source that PyPI has."""
+import functools
 import json
 import os
 import pathlib
@@ -30,6 +31,7 @@ def run_with(packages, script):
     os.execv(python, [python, script, *sys.argv[1:]])
 
 
+@functools.lru_cache(maxsize=None)
 def tensors(path):
     """Of a GGUF file: name, columns, rows (1 for vectors) and bytes."""
     script = """if True:
