@@ -51,6 +51,8 @@ llvm::Expected<AllocationReport> readAllocation(llvm::StringRef path);
 
 /// Looks up the widths of a user's file for the stacks of `tables`, by name.
 /// Columns without an order in the file are stored by falling importance.
+/// Where neighbours of an order have one width in all panels, quantizeStack
+/// sorts them anew.
 /// Losses, and how near they come to the best of this size, are those of the
 /// tables, where these have them. Fails where a stack is missing or has another
 /// shape.
