@@ -31,7 +31,7 @@ def run_with(packages, script):
     os.execv(python, [python, script, *sys.argv[1:]])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def tensors(path):
     """Of a GGUF file: name, columns, rows (1 for vectors) and bytes."""
     script = """if True:
