@@ -102,12 +102,11 @@ static Error runGenerator(StringRef generator, const AttentionShape &shape,
   const std::optional<StringRef> redirects[] = {StringRef(), StringRef(log),
                                                 StringRef(log)};
   std::string message;
-  const int status =
-      sys::ExecuteAndWait(generator,
-                          {generator, bitcode, halide.name, headSize, group,
-                           shape.window ? "windowed" : "whole",
-                           shape.cache == KVCacheType::I8 ? "i8" : "f16"},
-                          std::nullopt, redirects, 0, 0, &message);
+  const int status = sys::ExecuteAndWait(
+      generator,
+      {generator, bitcode, halide.name, headSize, group,
+       shape.window ? "windowed" : "whole", nameOf(shape.cache)},
+      std::nullopt, redirects, 0, 0, &message);
   if (status == 0)
     return Error::success();
   if (ErrorOr<std::unique_ptr<MemoryBuffer>> text = MemoryBuffer::getFile(log))

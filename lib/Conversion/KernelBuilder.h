@@ -74,8 +74,15 @@ public:
   Value add(Value a, Value c);
   Value sub(Value a, Value c);
   Value mul(Value a, Value c);
-  Value div(Value a, Value c);     ///< unsigned
-  Value rem(Value a, Value c);     ///< unsigned
+  Value div(Value a, Value c); ///< unsigned
+  Value rem(Value a, Value c); ///< unsigned
+  /// a / c rounded up, i64, unsigned.
+  Value divideCeil(Value a, int64_t c) {
+    return div(add(a, index(c - 1)), index(c));
+  }
+  Value divideCeil(Value a, Value c) {
+    return div(sub(add(a, c), index(1)), c);
+  }
   Value minimum(Value a, Value c); ///< signed
   Value maximum(Value a, Value c); ///< signed
   Value bitAnd(Value a, int64_t mask);

@@ -3,7 +3,7 @@
 #include "StepFunction.h"
 
 #include "KernelBuilder.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "StepFunctions.h"
 #include "picollm/Layout/EncodedActivation.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -229,9 +229,7 @@ LogicalResult StepEmitter::emitOp(Operation *op) {
       .Case([&](step::RotationOp o) { return emitRotation(o); })
       .Case([&](step::AttentionOp o) { return emitAttention(o); })
       .Case([&](step::BarrierOp) {
-        auto type = LLVM::LLVMFunctionType::get(
-            LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
-        LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
+        emitBarrier(k, wait, barrier);
         return success();
       })
       .Default([](Operation *o) {

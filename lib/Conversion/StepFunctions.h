@@ -54,6 +54,9 @@ Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
 Value emitSiLU(KernelBuilder &k, Value x);
 Value emitGeLUTanh(KernelBuilder &k, Value x);
 
+/// wait(barrier), two pointers.
+void emitBarrier(KernelBuilder &k, Value wait, Value barrier);
+
 /// One f16 at `pointer` as f32.
 Value loadHalf(KernelBuilder &k, Value pointer);
 

@@ -104,7 +104,7 @@ llvm::Error picollm::writeManifest(const ModelIdentity &model,
   manifest["weights_sha256"] = model.weightsSha256;
   manifest["chat"] =
       model.chatRefusal.empty() ? "supported" : model.chatRefusal;
-  manifest["kv_cache"] = model.kvCache == KVCacheType::I8 ? "i8" : "f16";
+  manifest["kv_cache"] = nameOf(model.kvCache);
   manifest["target"] = target.triple;
   for (InstructionSet isa : target.instructionSets)
     manifest["variants"].push_back(

@@ -54,9 +54,7 @@ picollm::factorMoment(const WeightStack &stack,
     return error;
   size_t n = stack.columns;
   bool diagonal = statistics.isDiagonal(n);
-  auto meanSquare = [&](size_t j) {
-    return statistics.moment[diagonal ? j : j * n + j];
-  };
+  auto meanSquare = [&](size_t j) { return statistics.meanSquare(j, n); };
   std::vector<float> squares(n);
   double mean = 0;
   for (size_t j = 0; j < n; ++j) {

@@ -226,10 +226,7 @@ void StackQuantizer::storeByMagnitude() {
   std::vector<double> magnitudes(columns);
   for (int64_t k = 0; k < columns; ++k) {
     const uint32_t column = factor.order[k];
-    const double square =
-        statistics
-            .moment[statistics.isDiagonal(columns) ? column
-                                                   : column * (columns + 1)];
+    const double square = statistics.meanSquare(column, columns);
     magnitudes[column] = square * refitted[k] * refitted[k];
   }
   std::set<int64_t> borders = {columns};

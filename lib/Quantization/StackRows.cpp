@@ -99,7 +99,7 @@ llvm::Error InputStatistics::check(const WeightStack &stack) const {
     return invalid(stack, "statistics of half of the input have another size "
                           "than those of all");
   for (size_t j = 0; j < n; ++j)
-    if (moment[diagonal ? j : j * n + j] < 0)
+    if (meanSquare(j, n) < 0)
       return invalid(stack, "second moment of input column " + llvm::Twine(j) +
                                 " is negative");
   return llvm::Error::success();

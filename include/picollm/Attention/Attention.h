@@ -33,6 +33,11 @@ constexpr int64_t kAttentionMaxParts = 16;
 /// of a KV head has a scale of its own.
 enum class KVCacheType { F16, I8 };
 
+/// As in flags, manifests and IR.
+constexpr const char *nameOf(KVCacheType type) {
+  return type == KVCacheType::F16 ? "f16" : "i8";
+}
+
 /// Bytes of the keys, or of the values, of one position and KV head. F16: head
 /// size binary16 numbers. I8: head size signed codes, then their scale, f32; a
 /// number is scale * code, with scale = m / 127 and code = x * (127 / m)

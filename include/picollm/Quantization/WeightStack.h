@@ -69,6 +69,11 @@ struct InputStatistics {
   /// which is only looked up.
   static InputStatistics uniform(int64_t columns, float meanSquare);
 
+  /// E[x_j^2] of column j of so many.
+  float meanSquare(int64_t j, int64_t columns) const {
+    return moment[isDiagonal(columns) ? j : j * (columns + 1)];
+  }
+
   bool isDiagonal(int64_t columns) const {
     return moment.size() == static_cast<size_t>(columns);
   }

@@ -42,7 +42,6 @@ private:
   void storeHalf(Value value, Value pointer);
   void storeHalves(Value row, Value place);
   void storeCodes(Value row, Value place);
-  void emitBarrier();
   void emitCall(Value item, Value blocks);
   void emitWhole();
   void emitParts(Value first, Value attended);
@@ -75,6 +74,12 @@ private:
 
 } // namespace
 
+void picollm::emitBarrier(KernelBuilder &k, Value wait, Value barrier) {
+  auto type = mlir::LLVM::LLVMFunctionType::get(
+      mlir::LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
+  mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
+}
+
 /// body(i) for i = thread, thread + threads, ... below count.
 void AttentionEmitter::roundRobin(Value count,
                                   llvm::function_ref<void(Value)> body) {
@@ -102,21 +107,15 @@ void AttentionEmitter::storeHalves(Value row, Value place) {
 void AttentionEmitter::storeCodes(Value row, Value place) {
   int64_t count = part.headSize % 8 == 0 ? 8 : 4;
   Type words = k.vec(count, k.i32);
-  Value first = k.index(0), end = k.index(part.headSize);
+  Value end = k.index(part.headSize);
   auto load = [&](Value i) {
     return k.load(floats(count), k.at(row, k.mul(i, k.index(4))), 4);
   };
-  Values bits =
-      k.loop(first, end, count, {k.constant(words, 0)},
-             [&](Value i, ValueRange largest) -> Values {
-               return {k.maximum(largest[0], magnitudeBits(k, load(i), words))};
-             });
-  Value maximum = k.bitcast(
-      k.intrinsic("llvm.vector.reduce.smax", k.i32, {bits[0]}), k.f32);
+  Value maximum = largestMagnitude(k, end, count, load);
   k.store(k.fdiv(maximum, k.constant(k.f32, double(largestCode))),
           k.at(place, part.headSize), 4);
   Value inverse = k.splat(inverseScale(k, maximum, largestCode), count);
-  k.loop(first, end, count, [&](Value i) {
+  k.loop(k.index(0), end, count, [&](Value i) {
     Value codes = quantize(k, load(i), inverse, largestCode, words);
     k.store(k.truncate(codes, k.vec(count, k.i8)), k.at(place, i), 4);
   });
@@ -186,12 +185,6 @@ void AttentionEmitter::emitToken(Value head, Value token) {
          [&](Value offset) { inPlace(k.at(queries, offset), queryNorm); });
 }
 
-void AttentionEmitter::emitBarrier() {
-  auto type = mlir::LLVM::LLVMFunctionType::get(
-      mlir::LLVM::LLVMVoidType::get(k.b.getContext()), {k.ptr});
-  mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
-}
-
 void AttentionEmitter::emitCall(Value item, Value blocks) {
   Value head = k.div(item, blocks);
   Value first = k.mul(k.rem(item, blocks), k.index(kAttentionBlockTokens));
@@ -209,9 +202,8 @@ void AttentionEmitter::emitCall(Value item, Value blocks) {
 void AttentionEmitter::emitWhole() {
   k.ifThen(
       k.compare(CmpIPredicate::sgt, tokens, k.index(kAttentionBlockTokens)),
-      [&] { emitBarrier(); });
-  Value blocks = k.div(k.add(tokens, k.index(kAttentionBlockTokens - 1)),
-                       k.index(kAttentionBlockTokens));
+      [&] { emitBarrier(k, wait, barrier); });
+  Value blocks = k.divideCeil(tokens, kAttentionBlockTokens);
   roundRobin(k.mul(blocks, k.index(part.kvHeads)),
              [&](Value item) { emitCall(item, blocks); });
 }
@@ -219,18 +211,15 @@ void AttentionEmitter::emitWhole() {
 /// One token's attention to `attended` positions from `first` on, divided as
 /// attentionParts says.
 void AttentionEmitter::emitParts(Value first, Value attended) {
-  auto divideCeil = [&](Value a, Value c) {
-    return k.div(k.sub(k.add(a, c), k.index(1)), c);
-  };
-  Value pieces = divideCeil(divideCeil(attended, k.index(kAttentionMaxParts)),
-                            k.index(kAttentionPiecePositions));
+  Value pieces = k.divideCeil(k.divideCeil(attended, kAttentionMaxParts),
+                              kAttentionPiecePositions);
   Value positions = k.maximum(k.index(kAttentionPartPositions),
                               k.mul(pieces, k.index(kAttentionPiecePositions)));
-  Value count = divideCeil(attended, positions);
+  Value count = k.divideCeil(attended, positions);
   Value states = k.at(workspaces, k.mul(threads, k.index(4 * workspaceFloats)));
   Value stateBytes = k.index(4 * attentionStateFloats(part.shape()));
   Value last = k.add(first, attended);
-  emitBarrier();
+  emitBarrier(k, wait, barrier);
   roundRobin(k.mul(count, k.index(part.kvHeads)), [&](Value item) {
     Value head = k.div(item, count);
     Value begin = k.add(first, k.mul(k.rem(item, count), positions));
@@ -241,7 +230,7 @@ void AttentionEmitter::emitParts(Value first, Value attended) {
             k.at(states, k.mul(item, stateBytes)),
             k.constant(k.f32, part.scale), ownWorkspace()});
   });
-  emitBarrier();
+  emitBarrier(k, wait, barrier);
   roundRobin(k.index(part.kvHeads), [&](Value head) {
     k.call(k.module.lookupSymbol<mlir::func::FuncOp>(part.function + "_merge"),
            {k.at(states, k.mul(k.mul(head, count), stateBytes)), count,

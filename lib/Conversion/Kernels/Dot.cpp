@@ -83,8 +83,7 @@ RowGroups picollm::loadGroups(KernelBuilder &k, int64_t bits, Value weights,
                               int64_t top) {
   const int64_t zeroBytes = groupZeroBytes(bits);
   Value scales = k.at(weights, k.mul(columns, k.index(4 * bits)));
-  Value groups =
-      k.div(k.add(columns, k.index(blockColumns - 1)), k.index(blockColumns));
+  Value groups = k.divideCeil(columns, blockColumns);
   Value zeros = k.at(scales, k.mul(groups, k.index(groupScaleBytes)));
   Value group = k.div(begin, k.index(blockColumns));
   scales = k.at(scales, k.mul(group, k.index(groupScaleBytes)));

@@ -142,8 +142,7 @@ static mlir::func::FuncOp getDecode(mlir::ModuleOp module, InstructionSet isa,
   Value scales, zeros;
   if (segment.group) {
     Value columns = k.argument(2);
-    Value groups =
-        k.div(k.add(columns, k.index(blockColumns - 1)), k.index(blockColumns));
+    Value groups = k.divideCeil(columns, blockColumns);
     scales = k.at(k.argument(0), k.mul(columns, k.index(4 * bits)));
     zeros = k.at(scales, k.mul(groups, k.index(groupScaleBytes)));
     scales = k.at(scales, k.shiftLeft(r, 1));

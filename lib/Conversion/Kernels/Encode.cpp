@@ -51,7 +51,8 @@ static Value gather(KernelBuilder &k, const EncodeVariant &variant,
   return block;
 }
 
-Value picollm::magnitudeBits(KernelBuilder &k, Value x, Type words) {
+/// Bits of |x|; ordered as integers they are ordered as numbers.
+static Value magnitudeBits(KernelBuilder &k, Value x, Type words) {
   return k.bitAnd(k.bitcast(x, words), 0x7fffffff);
 }
 
@@ -85,20 +86,25 @@ static Value reduce(KernelBuilder &k, Value vector, llvm::StringRef name) {
   return k.intrinsic(name, k.i32, {vector});
 }
 
+Value picollm::largestMagnitude(KernelBuilder &k, Value count, int64_t lanes,
+                                llvm::function_ref<Value(Value)> load) {
+  Type words = k.vec(lanes, k.i32);
+  Values bits =
+      k.loop(k.index(0), count, lanes, {k.constant(words, 0)},
+             [&](Value i, mlir::ValueRange current) -> Values {
+               return {k.maximum(current[0], magnitudeBits(k, load(i), words))};
+             });
+  return k.bitcast(reduce(k, bits[0], "llvm.vector.reduce.smax"), k.f32);
+}
+
 static void emitCodes(KernelBuilder &k, Value block, const BlockArguments &a) {
   Type floats = k.vec(8, k.f32), words = k.vec(8, k.i32);
   Value zero = k.constant(words, 0), first = k.index(0);
   auto load = [&](Value j) {
     return k.load(floats, k.at(block, k.mul(j, k.index(4))), 32);
   };
-  Values maximum =
-      k.loop(first, a.columns, 8, {zero},
-             [&](Value j, mlir::ValueRange current) -> Values {
-               return {k.maximum(current[0], magnitudeBits(k, load(j), words))};
-             });
-  Value inverse = storeScale(
-      k, k.bitcast(reduce(k, maximum[0], "llvm.vector.reduce.smax"), k.f32),
-      largestCode, a);
+  Value inverse =
+      storeScale(k, largestMagnitude(k, a.columns, 8, load), largestCode, a);
   Value factor = k.splat(inverse, 8);
   Values sum =
       k.loop(first, a.columns, 8, {zero},

@@ -15,9 +15,9 @@ struct EncodeVariant {
   bool groups;        ///< the segment has groups: table4_i8 needs sums
 };
 
-/// Bits of |x|; ordered as integers they are ordered as numbers. `words` has as
-/// many lanes as x.
-Value magnitudeBits(KernelBuilder &k, Value x, Type words);
+/// The largest |x| of `count` numbers as f32; load(i) gives `lanes` of them.
+Value largestMagnitude(KernelBuilder &k, Value count, int64_t lanes,
+                       llvm::function_ref<Value(Value)> load);
 
 /// roundeven(x * inverse) in -largest .. largest as `words`; a NaN gives
 /// `largest`.

@@ -114,7 +114,7 @@ void LinearEmitter::emitTokenBlock(Rows rows, Value begin, Value end) {
     int64_t tiles = storedRows(panel.rows) / tileRows, cost = tileCost(panel);
     auto firstTile = [&](Value byte) {
       Value above = k.maximum(k.sub(byte, k.index(start)), k.index(0));
-      Value tile = k.div(k.add(above, k.index(cost - 1)), k.index(cost));
+      Value tile = k.divideCeil(above, cost);
       return k.minimum(tile, k.index(tiles));
     };
     k.loop(firstTile(from), firstTile(to), 1, [&](Value tile) {

@@ -20,11 +20,16 @@ static float inverseScale(float largest, float limit) {
   return largest > 0.0f ? limit / largest : 0.0f;
 }
 
+static float largestMagnitude(const float *x, int64_t count) {
+  float largest = 0.0f;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::fabs(x[i]));
+  return largest;
+}
+
 static void encodeCodes(const float *x, float segmentScale,
                         EncodedBlock &block) {
-  float largest = 0.0f;
-  for (int64_t j = 0; j < block.columns; ++j)
-    largest = std::max(largest, std::fabs(x[j]));
+  float largest = largestMagnitude(x, block.columns);
   float inverse = inverseScale(largest, largestCode);
   for (int64_t j = 0; j < block.columns; ++j) {
     block.codes.push_back(roundToCode(x[j] * inverse, largestCode));
@@ -53,9 +58,7 @@ static void encodeTables(const float *x, float segmentScale,
 }
 
 void reference::roundToCacheCodes(float *x, int64_t count) {
-  float largest = 0.0f;
-  for (int64_t i = 0; i < count; ++i)
-    largest = std::max(largest, std::fabs(x[i]));
+  float largest = largestMagnitude(x, count);
   float inverse = inverseScale(largest, largestCode);
   float scale = largest / largestCode;
   for (int64_t i = 0; i < count; ++i)
