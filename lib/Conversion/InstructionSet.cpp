@@ -16,13 +16,16 @@ struct Entry {
 };
 } // namespace
 
-static const StringRef avx2Features[] = {"avx2", "f16c"};
-static const StringRef avxVnniFeatures[] = {"avx2", "f16c", "avxvnni"};
+// FMA comes with every AVX2, DQ and CD with every AVX-512BW: the attention
+// kernels use them.
+static const StringRef avx2Features[] = {"avx2", "f16c", "fma"};
+static const StringRef avxVnniFeatures[] = {"avx2", "f16c", "fma", "avxvnni"};
 static const StringRef avx512Features[] = {
-    "avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"};
+    "avx2",     "f16c",     "fma",      "avx512f",   "avx512bw",
+    "avx512cd", "avx512dq", "avx512vl", "avx512vnni"};
 static const StringRef avx512GfniFeatures[] = {
-    "avx2",     "f16c",       "avx512f",    "avx512bw",
-    "avx512vl", "avx512vnni", "avx512vbmi", "gfni"};
+    "avx2",     "f16c",     "fma",        "avx512f",    "avx512bw", "avx512cd",
+    "avx512dq", "avx512vl", "avx512vnni", "avx512vbmi", "gfni"};
 static const StringRef dotProductFeatures[] = {"neon", "dotprod"};
 static const StringRef i8mmFeatures[] = {"neon", "dotprod", "i8mm"};
 static const StringRef neonFeatures[] = {"neon"};

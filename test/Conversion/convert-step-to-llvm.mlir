@@ -1,4 +1,4 @@
-// RUN: picollm-opt %s --picollm-convert-step-to-llvm="isa=avx2,portable features=fma" > %t.mlir
+// RUN: picollm-opt %s --picollm-convert-step-to-llvm="isa=avx2,portable features=bmi2" > %t.mlir
 // RUN: FileCheck %s --input-file=%t.mlir
 // RUN: FileCheck %s --input-file=%t.mlir --check-prefix=SHARED
 
@@ -19,7 +19,7 @@
 // The inner kernels are called, never inlined, and know their features.
 // CHECK-LABEL: llvm.func internal @dot_fields_b5_codes_i8_r32_t1_avx2(
 // CHECK-SAME: no_inline
-// CHECK-SAME: target_features = #llvm.target_features<["+avx2", "+f16c"]>
+// CHECK-SAME: target_features = #llvm.target_features<["+avx2", "+f16c", "+fma"]>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
 // CHECK-LABEL: llvm.func internal @dot_planes_b3_table4_i8_r32_t1_avx2(
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pshuf.b"
@@ -37,8 +37,8 @@
 // CHECK: llvm.mlir.constant(64 : i64)
 // CHECK: llvm.func internal @scratch_bytes(
 // CHECK: llvm.mlir.constant(512 : i64)
-// CHECK: @variant_features_0("avx2,f16c,fma\00")
-// CHECK: @variant_features_1("fma\00")
+// CHECK: @variant_features_0("avx2,f16c,fma,bmi2\00")
+// CHECK: @variant_features_1("bmi2\00")
 // CHECK: llvm.func @picollm_tiny_1_model() -> !llvm.ptr
 module attributes {picollm.config = #picollm.config<name = "tiny-1", architecture = "llama", vocabulary = 16, context_length = 64, layers = 1, embedding = 16, heads = 2, kv_heads = 2, head_size = 8>, picollm.build_id = "000102030405060708090a0b0c0d0e0f", picollm.weights_bytes = 8192 : i64} {
   picollm_layout.weight @a : !picollm_layout.matrix<16, [16: 5x8, 3x8]> <file = "m", offset = 4096, size = 512, encoding = "packed", hash = ""> sources ["a"]

@@ -126,10 +126,11 @@ TEST(SeveralVariants, TheBestThatThisProcessorHasIsTaken) {
   const CompiledModel compiled(compile(
       GoldenModel("gqa-tied-f32"), "--scheme=none -target=x86-64,x86-64-v3"));
   ASSERT_NE(compiled.model, nullptr);
-  const bool hasAvx2 =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  const bool hasAvx2 = __builtin_cpu_supports("avx2") &&
+                       __builtin_cpu_supports("f16c") &&
+                       __builtin_cpu_supports("fma");
   EXPECT_STREQ(picollm_model_cpu_features(compiled.model),
-               hasAvx2 ? "avx2,f16c" : "");
+               hasAvx2 ? "avx2,f16c,fma" : "");
 }
 #endif
 

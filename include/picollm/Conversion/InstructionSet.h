@@ -13,9 +13,9 @@ namespace picollm {
 /// A set of instructions that has kernels of its own.
 enum class InstructionSet {
   Portable,   ///< plain IR that LLVM legalises on any little-endian target
-  AVX2,       ///< x86-64 with AVX2 and F16C
+  AVX2,       ///< x86-64 with AVX2, F16C and FMA
   AVXVNNI,    ///< and with AVX-VNNI
-  AVX512,     ///< AVX2's, and with AVX-512F, BW, VL and VNNI
+  AVX512,     ///< AVX2's, and with AVX-512F, BW, CD, DQ, VL and VNNI
   AVX512GFNI, ///< and with VBMI and GFNI
   NEON,       ///< every aarch64 (ARMv8.0)
   DotProduct, ///< aarch64 with sdot (optional from ARMv8.2 on, then usual)

@@ -1,5 +1,6 @@
 //===- ParseTargetTest.cpp - names of targets, processors, features -------===//
 
+#include "picollm/Attention/Attention.h"
 #include "picollm/Target/Target.h"
 #include "gtest/gtest.h"
 
@@ -26,14 +27,29 @@ TEST(ParseTarget, NamedTargetsChooseTheirInstructionSet) {
   EXPECT_EQ(v4->instructionSets,
             (std::vector{InstructionSet::AVX512GFNI, InstructionSet::AVX512}));
   EXPECT_EQ(v4->requiredFeatures(InstructionSet::AVX512),
-            "avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni");
+            "avx2,f16c,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,"
+            "avx512vnni");
   auto v3 = parseTarget("x86-64-v3");
   ASSERT_TRUE(static_cast<bool>(v3));
   EXPECT_EQ(v3->instructionSets, std::vector{InstructionSet::AVX2});
   auto client = parseTarget("x86_64-linux-gnu", "alderlake");
   ASSERT_TRUE(static_cast<bool>(client));
   EXPECT_EQ(client->instructionSets, std::vector{InstructionSet::AVXVNNI});
-  EXPECT_EQ(v3->requiredFeatures(InstructionSet::AVX2), "avx2,f16c");
+  EXPECT_EQ(v3->requiredFeatures(InstructionSet::AVX2), "avx2,f16c,fma");
+}
+
+// What an instruction set requires is all that its attention gets.
+TEST(ParseTarget, AttentionHasTheInstructionsOfEverySet) {
+  auto nameFor = [](const char *target, InstructionSet isa) {
+    auto description = parseTarget(target);
+    EXPECT_TRUE(static_cast<bool>(description));
+    return attentionFunctionName(
+        {64, 4}, {description->triple, description->requiredFeatures(isa)});
+  };
+  EXPECT_EQ(*nameFor("x86-64-v3", InstructionSet::AVX2),
+            "picollm_attention_d64_g4_avx2_f16c_fma");
+  EXPECT_EQ(*nameFor("x86-64-v4", InstructionSet::AVX512),
+            "picollm_attention_d64_g4_avx512_skylake");
 }
 
 TEST(ParseTarget, SeveralVariantsAreSortedBestFirst) {
@@ -50,10 +66,12 @@ TEST(ParseTarget, TripleTakesItsInstructionSetFromProcessorAndFeatures) {
   auto haswell = parseTarget("x86_64-pc-linux-gnu", "haswell");
   ASSERT_TRUE(static_cast<bool>(haswell));
   EXPECT_EQ(haswell->instructionSets, std::vector{InstructionSet::AVX2});
-  auto features = parseTarget("x86_64-pc-linux-gnu", "", "+avx2,+f16c,+bmi2");
+  auto features =
+      parseTarget("x86_64-pc-linux-gnu", "", "+avx2,+f16c,+fma,+bmi2");
   ASSERT_TRUE(static_cast<bool>(features));
   EXPECT_EQ(features->instructionSets, std::vector{InstructionSet::AVX2});
-  EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2), "avx2,f16c,bmi2");
+  EXPECT_EQ(features->requiredFeatures(InstructionSet::AVX2),
+            "avx2,f16c,fma,bmi2");
 }
 
 static std::vector<InstructionSet>
@@ -115,7 +133,7 @@ TEST(ParseTarget, InstructionSetsBelongToTheirArchitecture) {
 }
 
 TEST(ParseTarget, VariantThatIsNeverChosenIsLeftOut) {
-  EXPECT_EQ(instructionSetsOf("x86-64,x86-64-v3", "", "+avx2,+f16c"),
+  EXPECT_EQ(instructionSetsOf("x86-64,x86-64-v3", "", "+avx2,+f16c,+fma"),
             std::vector{InstructionSet::AVX2});
 }
 
