@@ -13,6 +13,7 @@ using namespace attention;
 static_assert(kAttentionPiecePositions == kPiece);
 static_assert(kAttentionBlockTokens == kBlockTokens);
 static_assert(kAttentionMaxParts == kMaxParts);
+static_assert(kKVBlockPositions == kKeyBlock);
 static_assert(kvRowBytes(KVCacheType::I8, 64) == 64 + kScaleBytes);
 
 Error attention::checkShape(const AttentionShape &shape) {

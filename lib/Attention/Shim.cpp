@@ -5,7 +5,7 @@
 //   for block of kBlockTokens tokens:
 //     pack(q of block, scale) -> packed
 //     for piece of kPiece positions up to the last token of the block, from 0
-//         or from where the window of the first token begins:
+//         or from the key block in which the window of the first token begins:
 //       one token:  decode(k, v of piece, packed, state) -> state
 //       else:       prepare(k, v of piece) -> keys, values
 //                   prefill(packed, keys, values, state) -> state
@@ -69,6 +69,10 @@ private:
   Type *pointer() { return builder.getPtrTy(); }
   Value *constant(int64_t value) { return builder.getInt64(value); }
   Value *truncate(Value *value) { return builder.CreateTrunc(value, i32()); }
+  Value *divideCeil(Value *value, int64_t divisor) {
+    return builder.CreateUDiv(builder.CreateAdd(value, constant(divisor - 1)),
+                              constant(divisor));
+  }
 
   void beginFunction(const std::string &name, ArrayRef<Type *> types,
                      ArrayRef<const char *> names);
@@ -89,7 +93,8 @@ private:
   void emitBlock(Value *firstToken);
   Value *firstAttended(Value *position);
   Value *setPiece(Value *begin, Value *end);
-  void emitDecode(Value *count32, Value *first);
+  Value *keyBlockOf(Value *position);
+  void emitDecode(Value *piece, Value *begin, Value *count, Value *first);
   void emitPrefill(Value *begin, Value *firstPosition, Value *count,
                    Value *first);
   void emitPiece(Value *begin, Value *firstPosition, Value *tokens, Value *end);
@@ -167,12 +172,16 @@ void ShimBuilder::makeCacheBuffers() {
   const auto rowBytes =
       static_cast<int32_t>(kvRowBytes(shape.cache, shape.headSize));
   const int32_t stride = rowBytes * 8 / bits;
-  key = makeBuffer("key", {{headSize, 1}, {0, stride}}, type, bits);
+  key = makeBuffer(
+      "key", {{kKeyBlock, 1}, {headSize, kKeyBlock}, {0, kKeyBlock * stride}},
+      type, bits);
   value = makeBuffer("value", {{headSize, 1}, {0, stride}}, type, bits);
   if (!codes)
     return;
-  keyScales = makeBuffer("key_scales", {{0, rowBytes / kScaleBytes}});
-  valueScales = makeBuffer("value_scales", {{0, rowBytes / kScaleBytes}});
+  const int32_t floats = rowBytes / kScaleBytes;
+  keyScales =
+      makeBuffer("key_scales", {{kKeyBlock, 1}, {0, kKeyBlock * floats}});
+  valueScales = makeBuffer("value_scales", {{0, floats}});
 }
 
 void ShimBuilder::setHost(const Buffer &buffer, Value *host) {
@@ -238,32 +247,45 @@ Value *ShimBuilder::firstAttended(Value *position) {
       builder.CreateSub(position, constant(shape.window - 1)));
 }
 
-/// Keys and values of a piece from `begin` on; returns its positions, i64.
+/// The first position of the key block that has this one.
+Value *ShimBuilder::keyBlockOf(Value *position) {
+  return builder.CreateAnd(position, constant(-int64_t(kKeyBlock)));
+}
+
+/// Keys and values of a piece from `begin` on, where a key block begins;
+/// returns its positions, i64.
 Value *ShimBuilder::setPiece(Value *begin, Value *end) {
   Value *count = builder.CreateBinaryIntrinsic(
       Intrinsic::smin, builder.CreateSub(end, begin), constant(kPiece));
   Value *count32 = truncate(count);
   Value *offset = builder.CreateMul(
       begin, constant(kvRowBytes(shape.cache, shape.headSize)));
-  auto set = [&](const Buffer &rows, const Buffer &scales, StringRef name) {
-    Value *first =
-        builder.CreateInBoundsGEP(builder.getInt8Ty(), argument(name), offset);
-    setHost(rows, first);
-    setExtent(rows, 1, count32);
-    if (!codes)
-      return;
-    setHost(scales, builder.CreateInBoundsGEP(builder.getInt8Ty(), first,
-                                              constant(headSize)));
-    setExtent(scales, 0, count32);
+  Value *blocks = truncate(divideCeil(count, kKeyBlock));
+  auto bytes = [&](Value *base, Value *count) {
+    return builder.CreateInBoundsGEP(builder.getInt8Ty(), base, count);
   };
-  set(key, keyScales, "k");
-  set(value, valueScales, "v");
+  Value *k = bytes(argument("k"), offset), *v = bytes(argument("v"), offset);
+  setHost(key, k);
+  setExtent(key, 2, blocks);
+  setHost(value, v);
+  setExtent(value, 1, count32);
+  if (!codes)
+    return count;
+  setHost(keyScales, bytes(k, constant(kKeyBlock * headSize)));
+  setExtent(keyScales, 1, blocks);
+  setHost(valueScales, bytes(v, constant(headSize)));
+  setExtent(valueScales, 0, count32);
   return count;
 }
 
-void ShimBuilder::emitDecode(Value *count32, Value *first) {
-  SmallVector<Value *> arguments = {key.header,   value.header, packed.header,
-                                    state.header, count32,      first};
+/// The piece from `piece` on, of which positions from `begin` on are attended.
+void ShimBuilder::emitDecode(Value *piece, Value *begin, Value *count,
+                             Value *first) {
+  Value *skipped = builder.CreateBinaryIntrinsic(
+      Intrinsic::smax, constant(0), builder.CreateSub(begin, piece));
+  SmallVector<Value *> arguments = {
+      key.header,        value.header,    packed.header, state.header,
+      truncate(skipped), truncate(count), first};
   if (codes)
     arguments.append({keyScales.header, valueScales.header});
   arguments.push_back(state.header);
@@ -273,9 +295,7 @@ void ShimBuilder::emitDecode(Value *count32, Value *first) {
 void ShimBuilder::emitPrefill(Value *begin, Value *firstPosition, Value *count,
                               Value *first) {
   Value *count32 = truncate(count);
-  Value *blocks = builder.CreateUDiv(
-      builder.CreateAdd(count, constant(kKeyBlock - 1)), constant(kKeyBlock));
-  setExtent(keys, 2, truncate(blocks));
+  setExtent(keys, 2, truncate(divideCeil(count, kKeyBlock)));
   setExtent(values, 1, count32);
   SmallVector<Value *> arguments = {key.header, value.header, count32};
   if (codes)
@@ -296,15 +316,16 @@ void ShimBuilder::emitPiece(Value *begin, Value *firstPosition, Value *tokens,
                             Value *end) {
   LLVMContext &context = module.getContext();
   Value *count = setPiece(begin, end);
+  Value *attended = firstAttended(firstPosition);
   Value *first = builder.CreateZExt(
-      builder.CreateICmpEQ(begin, firstAttended(firstPosition)), i32());
+      builder.CreateICmpEQ(begin, keyBlockOf(attended)), i32());
   BasicBlock *decode = BasicBlock::Create(context, "decode", function);
   BasicBlock *prefill = BasicBlock::Create(context, "prefill", function);
   BasicBlock *after = BasicBlock::Create(context, "piece.done", function);
   builder.CreateCondBr(builder.CreateICmpEQ(tokens, constant(1)), decode,
                        prefill);
   builder.SetInsertPoint(decode);
-  emitDecode(truncate(count), first);
+  emitDecode(begin, attended, count, first);
   builder.CreateBr(after);
   builder.SetInsertPoint(prefill);
   emitPrefill(begin, firstPosition, count, first);
@@ -318,10 +339,8 @@ void ShimBuilder::emitBlock(Value *firstToken) {
       constant(kBlockTokens));
   Value *tokens32 = truncate(tokens);
   Value *used = builder.CreateMul(tokens, constant(group));
-  Value *padded = builder.CreateMul(
-      builder.CreateUDiv(builder.CreateAdd(used, constant(kRowPadding - 1)),
-                         constant(kRowPadding)),
-      constant(kRowPadding));
+  Value *padded =
+      builder.CreateMul(divideCeil(used, kRowPadding), constant(kRowPadding));
   Value *rows = truncate(builder.CreateSelect(
       builder.CreateICmpEQ(tokens, constant(1)), used, padded));
   setHost(query,
@@ -339,7 +358,7 @@ void ShimBuilder::emitBlock(Value *firstToken) {
              {query.header, argument("scale"), tokens32, packed.header});
   Value *firstPosition = builder.CreateAdd(argument("position"), firstToken);
   Value *end = builder.CreateAdd(firstPosition, tokens);
-  emitLoop("piece", firstAttended(firstPosition), end, kPiece,
+  emitLoop("piece", keyBlockOf(firstAttended(firstPosition)), end, kPiece,
            [&](Value *begin) { emitPiece(begin, firstPosition, tokens, end); });
   callKernel("finish", {state.header, out.header});
 }
@@ -383,10 +402,11 @@ void ShimBuilder::buildPart(const std::string &name) {
   setExtent(state, 1, rows);
   callKernel("pack", {query.header, argument("scale"), one, packed.header});
   Value *begin = argument("begin"), *end = argument("end");
-  emitLoop("piece", begin, end, kPiece, [&](Value *first) {
-    Value *count32 = truncate(setPiece(first, end));
-    emitDecode(count32,
-               builder.CreateZExt(builder.CreateICmpEQ(first, begin), i32()));
+  Value *firstPiece = keyBlockOf(begin);
+  emitLoop("piece", firstPiece, end, kPiece, [&](Value *piece) {
+    emitDecode(
+        piece, begin, setPiece(piece, end),
+        builder.CreateZExt(builder.CreateICmpEQ(piece, firstPiece), i32()));
   });
   builder.CreateRetVoid();
 }

@@ -21,7 +21,8 @@ constexpr int kStateExtra = 8;
 /// Of the scale that follows a row of codes.
 constexpr int kScaleBytes = 4;
 
-/// Prepared keys lie as [piece / kKeyBlock][D][kKeyBlock] f32.
+/// Keys lie as [position / kKeyBlock][D][kKeyBlock], in the cache and prepared
+/// as f32; Attention.h has the public name.
 constexpr int kKeyBlock = 16;
 
 /// Rows of a block are padded to a multiple of this, the least common multiple

@@ -4,12 +4,15 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "picollm/Attention/Attention.h"
 #include "picollm/Conversion/Passes.h"
 #include "picollm/abi.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace picollm;
 using namespace mlir;
+
+static_assert(kKVBlockPositions == PICOLLM_KV_BLOCK_POSITIONS);
 
 std::string picollm::modelSymbol(StringRef name) {
   std::string symbol = "picollm_";
@@ -95,8 +98,13 @@ void ModelStructEmitter::aggregate(
 void ModelStructEmitter::emitSizes() {
   function("kv_bytes", {i64}, i64, LLVM::Linkage::Internal,
            [&](LLVM::LLVMFuncOp op) -> Value {
+             Value rounded = LLVM::AndOp::create(
+                 b,
+                 LLVM::AddOp::create(b, op.getArgument(0),
+                                     constant(i64, kKVBlockPositions - 1)),
+                 constant(i64, -kKVBlockPositions));
              return LLVM::MulOp::create(
-                 b, op.getArgument(0), constant(i64, model.kvBytesPerPosition));
+                 b, rounded, constant(i64, model.kvBytesPerPosition));
            });
   function("scratch_bytes", {i64, i32}, i64, LLVM::Linkage::Internal,
            [&](LLVM::LLVMFuncOp op) -> Value {

@@ -47,8 +47,9 @@ private:
   KernelBuilder k;
   StepParts parts;
   Value arguments, thread, threads;
-  Value weights, kv, scratch, tokenCount, position, context, logitsBegin,
-      wantedCount, callTokens, callLogits, barrier, wait;
+  Value weights, kv, scratch, tokenCount, position, logitsBegin, wantedCount,
+      callTokens, callLogits, barrier, wait;
+  Value room; ///< positions that a KV head has memory for
   llvm::DenseMap<Value, Value> pointers; ///< of the program's buffers
 };
 
@@ -191,10 +192,10 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
            << part.heads << " heads and " << part.kvHeads
            << " KV heads, expected those of picollm.config: "
            << config.getHeads() << " and " << config.getKvHeads();
-  // [2: K, V][layer][kv_head][context] rows of a head.
+  // [2: K, V][layer][kv_head] blocks of a head's positions.
   Value layerBytes =
-      k.mul(context, k.index(config.getKvHeads() *
-                             kvRowBytes(part.cache, part.headSize)));
+      k.mul(room, k.index(config.getKvHeads() *
+                          kvRowBytes(part.cache, part.headSize)));
   int64_t layer = op.getLayer();
   Value keys = k.at(kv, k.mul(layerBytes, k.index(layer)));
   Value values =
@@ -213,7 +214,7 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
       operands.push_back(*norm);
     }
   }
-  operands.append({keys, values, context, position, tokenCount, workspaces,
+  operands.append({keys, values, room, position, tokenCount, workspaces,
                    pointers[op.getOutput()], barrier, wait, thread, threads});
   k.call(parts.attention(part), operands);
   return success();
@@ -258,7 +259,9 @@ FailureOr<func::FuncOp> StepEmitter::emit() {
   scratch = member(k.ptr, offsetof(A, scratch));
   tokenCount = member(k.i64, offsetof(A, token_count));
   position = member(k.i64, offsetof(A, position));
-  context = member(k.i64, offsetof(A, context));
+  room = k.bitAnd(k.add(member(k.i64, offsetof(A, context)),
+                        k.index(kKVBlockPositions - 1)),
+                  -kKVBlockPositions);
   logitsBegin = member(k.i64, offsetof(A, logits_begin));
   wantedCount = k.sub(tokenCount, logitsBegin);
   callTokens = member(k.i64, offsetof(A, call_tokens));

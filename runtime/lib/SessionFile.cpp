@@ -10,19 +10,24 @@ using namespace picollm::runtime;
 
 using Header = picollm_session_file_header;
 
-/// Bytes of one position of one head, and how many such heads the keys and
-/// values of a model have.
+/// Bytes of a block of positions of one head, and how many such heads the keys
+/// and values of a model have.
 struct CacheShape {
   explicit CacheShape(const picollm_compiled_model &compiled)
       : heads(2 * uint64_t(compiled.layers) * uint64_t(compiled.kv_heads)),
-        rowBytes(heads ? compiled.kv_bytes(1) / heads : 0) {}
+        blockBytes(heads ? compiled.kv_bytes(1) / heads : 0) {}
 
+  /// Of one head.
+  uint64_t headBytes(int64_t positions) const {
+    constexpr uint64_t block = PICOLLM_KV_BLOCK_POSITIONS;
+    return (uint64_t(positions) + block - 1) / block * blockBytes;
+  }
   uint64_t bytes(int64_t positions) const {
-    return heads * uint64_t(positions) * rowBytes;
+    return heads * headBytes(positions);
   }
 
   uint64_t heads;
-  uint64_t rowBytes;
+  uint64_t blockBytes;
 };
 
 static Header makeHeader(const picollm_compiled_model &compiled, int64_t tokens,
@@ -37,7 +42,7 @@ static Header makeHeader(const picollm_compiled_model &compiled, int64_t tokens,
   header.layers = compiled.layers;
   header.kv_heads = compiled.kv_heads;
   header.head_size = compiled.head_size;
-  header.kv_row_bytes = int64_t(CacheShape(compiled).rowBytes);
+  header.kv_block_bytes = int64_t(CacheShape(compiled).blockBytes);
   header.vocabulary = compiled.vocabulary;
   header.tokens = tokens;
   header.cached = cached;
@@ -60,8 +65,8 @@ Failure picollm_session::save(const std::string &path) const {
   auto forEachPart = [&](auto act) {
     act(tokens.data(), tokens.size() * sizeof(int32_t));
     for (uint64_t head = 0; head < shape.heads; ++head)
-      act(kv.data() + head * uint64_t(context) * shape.rowBytes,
-          size_t(uint64_t(cached) * shape.rowBytes));
+      act(kv.data() + head * shape.headBytes(context),
+          size_t(shape.headBytes(cached)));
   };
   addHash(header, forEachPart);
   NewFile file;
@@ -113,7 +118,7 @@ static Failure checkHeader(const Header &header,
                     compiled.name +
                     "'; load it with the model it was saved "
                     "with, or start the conversation again");
-  if (header.kv_row_bytes != int64_t(CacheShape(compiled).rowBytes))
+  if (header.kv_block_bytes != int64_t(CacheShape(compiled).blockBytes))
     return mismatch(path +
                     ": was saved with another type of KV cache than that of '" +
                     compiled.name +
@@ -146,7 +151,8 @@ Failure picollm_session::restore(const uint8_t *data, size_t size,
   const picollm_compiled_model &compiled = *model.compiled;
   if (Failure failure = checkHeader(header, compiled, path, size))
     return failure;
-  // No token takes less than its id: sizes that pass cannot overflow.
+  // No token takes less than its id, and no cached one less than its share of a
+  // block: sizes that pass cannot overflow.
   const CacheShape shape(compiled);
   const uint64_t restBytes = size - sizeof header;
   const bool sane =
@@ -154,7 +160,8 @@ Failure picollm_session::restore(const uint8_t *data, size_t size,
       header.cached <= header.tokens &&
       uint64_t(header.tokens) <= restBytes / sizeof(int32_t) &&
       (shape.bytes(1) == 0 ||
-       uint64_t(header.cached) <= restBytes / shape.bytes(1)) &&
+       uint64_t(header.cached) / PICOLLM_KV_BLOCK_POSITIONS <=
+           restBytes / shape.bytes(1)) &&
       uint64_t(header.tokens) * sizeof(int32_t) + shape.bytes(header.cached) ==
           restBytes;
   if (!sane)
@@ -183,9 +190,9 @@ Failure picollm_session::restore(const uint8_t *data, size_t size,
   tokens.swap(newTokens);
   cached = header.cached;
   const uint8_t *values = rest + tokens.size() * sizeof(int32_t);
-  const size_t usedBytes = size_t(uint64_t(cached) * shape.rowBytes);
+  const auto usedBytes = size_t(shape.headBytes(cached));
   for (uint64_t head = 0; head < shape.heads && usedBytes > 0; ++head)
-    std::memcpy(kv.data() + head * uint64_t(context) * shape.rowBytes,
+    std::memcpy(kv.data() + head * shape.headBytes(context),
                 values + head * usedBytes, usedBytes);
   return success();
 }

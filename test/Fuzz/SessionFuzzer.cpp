@@ -30,11 +30,12 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
   header.file_bytes = size;
   const size_t rest = size - sizeof header;
   const auto *compiled = picollm_fake_model();
-  const size_t cell = size_t(compiled->kv_bytes(1));
   if (seed % 4 > 1) {
-    header.cached = int64_t(rest / (cell + sizeof(int32_t)));
-    header.tokens =
-        int64_t((rest - size_t(header.cached) * cell) / sizeof(int32_t));
+    constexpr size_t positions = PICOLLM_KV_BLOCK_POSITIONS;
+    const auto block = size_t(compiled->kv_bytes(1));
+    const size_t blocks = rest / (block + positions * sizeof(int32_t));
+    header.cached = int64_t(blocks * positions);
+    header.tokens = int64_t((rest - blocks * block) / sizeof(int32_t));
   }
   std::memset(header.sha256, 0, sizeof header.sha256);
   runtime::Sha256 hash;

@@ -17,8 +17,8 @@
 namespace picollm {
 
 /// Keys and values are read in pieces of this many positions, from position 0
-/// or the first that the first token of a block attends to. Pieces are merged
-/// in ascending order, so results depend on nothing but the inputs.
+/// or the block of the first that the first token of a call attends to. Pieces
+/// are merged in ascending order, so results depend on nothing but the inputs.
 constexpr int64_t kAttentionPiecePositions = 256;
 
 /// Query tokens are worked on in blocks of this many.
@@ -38,10 +38,18 @@ constexpr const char *nameOf(KVCacheType type) {
   return type == KVCacheType::F16 ? "f16" : "i8";
 }
 
+/// Positions lie in blocks of this many: a KV head has room for a multiple.
+constexpr int64_t kKVBlockPositions = 16;
+
 /// Bytes of the keys, or of the values, of one position and KV head. F16: head
-/// size binary16 numbers. I8: head size signed codes, then their scale, f32; a
+/// size binary16 numbers. I8: head size signed codes and their scale, f32; a
 /// number is scale * code, with scale = m / 127 and code = x * (127 / m)
 /// rounded to nearest even, for the largest magnitude m (0 for m = 0).
+///
+/// The values of a position are a row: numbers, or codes and then their scale.
+/// The keys of a block lie transposed, so that the scores of its positions are
+/// the lanes of a vector: [head size][kKVBlockPositions] numbers, or codes and
+/// then [kKVBlockPositions] scales.
 constexpr int64_t kvRowBytes(KVCacheType type, int64_t headSize) {
   return type == KVCacheType::F16 ? 2 * headSize : headSize + 4;
 }
@@ -69,9 +77,9 @@ struct AttentionTarget {
 ///
 ///   q        [tokens][group][headSize] f32, after RoPE, `qTokenStride` floats
 ///            from one token to the next; heads lie one after the other
-///   k, v     [context] rows of kvRowBytes of this layer and KV head; positions
-///            [0, position + tokens) are filled and finite, the rest is not
-///            read
+///   k, v     blocks of kKVBlockPositions times kvRowBytes of this layer and KV
+///            head; positions [0, position + tokens) are filled and finite,
+///            what else their blocks hold has no effect, the rest is not read
 ///   position of the first token; token t attends to [0, position + t], or the
 ///            last `window` positions of that
 ///   tokens   >= 1

@@ -11,10 +11,11 @@ class Decode : public CacheKernel<Decode> {
 public:
   Input<Buffer<float, 2>> q{"q"};         // (d, head), from `pack`
   Input<Buffer<float, 2>> state{"state"}; // (D + kStateExtra, head)
-  Input<int32_t> count{"count"};          // positions, in [1, kPiece]
+  Input<int32_t> begin{"begin"};          // first position that is attended
+  Input<int32_t> count{"count"};          // positions, in (begin, kPiece]
   Input<int32_t> first{"first"};          // not 0: `state` holds nothing yet
   Output<Buffer<float, 2>> next{"next"};  // the new state, may be `state`
-  Var d{"d"}, h{"h"}, t{"t"}, j{"j"};
+  Var d{"d"}, h{"h"}, i{"i"}, block{"block"}, j{"j"};
   Func products{"products"}, scores{"scores"}, maximum{"maximum"};
   Func weights{"weights"}, sum{"sum"}, carried{"carried"}, values{"values"};
   RDom dims, positions, keys, columns;
@@ -23,29 +24,31 @@ public:
 
   void generate() {
     const int size = headSize;
-    Expr blocks = (count + kDecodeBlock - 1) / kDecodeBlock;
+    Expr blocks = (count + kKeyBlock - 1) / kKeyBlock;
     dims = RDom(0, size, "dims");
-    keys = RDom(0, blocks * kDecodeBlock, "keys");
-    positions = RDom(0, count, "positions");
+    keys = RDom(0, kKeyBlock, 0, blocks, "keys");
+    positions = RDom(begin, count - begin, "positions");
     columns = RDom(0, size, "columns");
 
-    // The block is filled up with repetitions of the last position, which
-    // change no maximum and get no weight.
-    Expr position = min(t, count - 1);
-    products(h, t) = 0.0f;
-    products(h, t) += q(dims, h) * element(k, dims, position);
-    scores(h, t) = scaled(products(h, t), keyScales, position);
+    // Tiles of several blocks may end behind the last one.
+    Expr present = min(block, blocks - 1);
+    products(i, block, h) = 0.0f;
+    products(i, block, h) += q(dims, h) * keyElement(i, dims, present);
+    Expr position = block * kKeyBlock + i;
+    Expr attended = position >= begin && position < count;
+    scores(i, block, h) = select(
+        attended, scaledKey(products(i, block, h), i, present), kNoScore);
     Expr old = select(first != 0, kNoScore, state(size, h));
     maximum(h) = old;
-    maximum(h) = max(maximum(h), scores(h, keys));
-    weights(h, t) =
-        select(t < count, exp2NonPositive(scores(h, t) - maximum(h)), 0.0f);
+    maximum(h) = max(maximum(h), scores(keys.x, keys.y, h));
+    weights(i, block, h) = select(
+        attended, exp2NonPositive(scores(i, block, h) - maximum(h)), 0.0f);
     carried(h) = select(first != 0, 0.0f, exp2NonPositive(old - maximum(h)));
     sum(h) = select(first != 0, 0.0f, state(size + 1, h) * carried(h));
-    sum(h) += weights(h, keys);
+    sum(h) += weights(keys.x, keys.y, h);
     values(d, h) = select(first != 0, 0.0f, state(d, h) * carried(h));
-    values(d, h) += scaled(weights(h, positions), valueScales, positions) *
-                    element(v, d, positions);
+    Expr weight = weights(positions % kKeyBlock, positions / kKeyBlock, h);
+    values(d, h) += scaledValue(weight, positions) * valueElement(d, positions);
 
     next(j, h) = undef<float>();
     next(columns, h) = values(columns, h);
@@ -63,20 +66,19 @@ public:
     constrainMatrix(next, size + kStateExtra, size + kStateExtra);
     next.dim(1).set_extent(heads);
 
-    scheduleScores(lanes, headTile);
+    scheduleScores(headTile);
     for (Func *f : {&maximum, &carried, &sum})
       f->compute_root().bound_extent(h, heads).store_in(MemoryType::Stack);
     scheduleRow(maximum);
     scheduleRow(sum);
-    const int weightLanes = get_target().natural_vector_size<float>();
     weights.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
-    weights.bound_storage(t, kPiece).reorder_storage(t, h);
-    weights.reorder(t, h).vectorize(t, weightLanes);
+    weights.bound_extent(i, kKeyBlock).bound_storage(block, kBlocks);
+    weights.vectorize(i, positionLanes());
 
     // As many accumulators of one vector as registers hold, beside the values
     // and one weight, stay there over all positions: independent sums hide the
     // latency of FMA. The values of a single head are operands in memory.
-    const int registers = weightLanes >= 16 ? 32 : 16;
+    const int registers = positionLanes() >= 16 ? 32 : 16;
     const int perVector = headTile == 1 ? 1 : headTile + 1;
     int chunk = lanes;
     while (size % (2 * chunk) == 0 &&
@@ -99,43 +101,53 @@ public:
   }
 
 private:
-  /// Positions whose scores are worked on together.
-  static constexpr int kDecodeBlock = 8;
+  static constexpr int kBlocks = kPiece / kKeyBlock;
 
-  void scheduleScores(int lanes, int headTile) {
-    const int size = headSize, heads = group;
-    Var tile, headInner, lane, block, inner;
-    RVar outer, element;
+  /// Independent sums that keep the units for FMA busy.
+  static constexpr int kSums = 6;
+
+  /// Tiles of positions and heads whose sums stay in registers.
+  void scheduleScores(int headTile) {
+    const int heads = group, lanes = positionLanes();
+    int inBlock = lanes, blocks = 1;
+    while (inBlock / lanes * headTile < kSums && inBlock < kKeyBlock)
+      inBlock *= 2;
+    while (inBlock / lanes * headTile * blocks < kSums)
+      blocks *= 2;
+    Var part, inner, blockOuter, blockInner, headOuter, headInner;
     scores.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
-    scores.bound_storage(t, kPiece).reorder_storage(t, h);
-    scores.split(h, tile, headInner, headTile)
-        .split(t, block, inner, kDecodeBlock)
-        .reorder(inner, headInner, tile, block)
-        .vectorize(inner)
+    scores.bound_extent(i, kKeyBlock).bound_storage(block, kBlocks);
+    scores.split(i, part, inner, inBlock)
+        .split(block, blockOuter, blockInner, blocks)
+        .split(h, headOuter, headInner, headTile)
+        .reorder(inner, blockInner, headInner, part, blockOuter, headOuter)
+        .vectorize(inner, lanes)
+        .unroll(inner)
+        .unroll(blockInner)
         .unroll(headInner);
-    products.compute_at(scores, tile).bound_extent(h, headTile);
-    products.store_in(MemoryType::Stack).reorder_storage(t, h);
-    products.reorder(t, h).vectorize(t, kDecodeBlock).unroll(h);
-    products.update().split(dims, outer, element, lanes);
-    Func partial = products.update().rfactor({{element, lane}});
-    partial.compute_at(products, t).reorder_storage(lane, h, t);
-    partial.reorder(lane, h, t).vectorize(lane).unroll(h);
-    partial.update().reorder(lane, h, outer, t).vectorize(lane).unroll(h);
-    if (size / lanes <= 16)
-      partial.update().unroll(outer);
+    products.compute_at(scores, part).store_in(MemoryType::Stack);
+    products.bound_extent(i, inBlock).bound_extent(block, blocks);
+    products.bound_extent(h, headTile);
+    products.vectorize(i, lanes).unroll(i).unroll(block).unroll(h);
     products.update()
-        .reorder(element, h, t)
-        .atomic()
-        .vectorize(element)
-        .unroll(h);
+        .reorder(i, block, h, dims)
+        .vectorize(i, lanes)
+        .unroll(i)
+        .unroll(block)
+        .unroll(h)
+        .unroll(dims, 4);
   }
 
   /// A reduction over `keys` with one accumulator per lane.
   void scheduleRow(Func &reduction) {
-    const int lanes = get_target().natural_vector_size<float>();
-    reduction.update().reorder(keys, h).atomic().vectorize(
-        keys, lanes < 8 ? lanes : 8);
+    reduction.update()
+        .reorder(keys.x, keys.y, h)
+        .atomic()
+        .vectorize(keys.x, positionLanes());
   }
+
+  /// Floats of a vector of positions, which divide a block.
+  int positionLanes() { return get_target().natural_vector_size<float>(); }
 };
 
 } // namespace picollm::attention

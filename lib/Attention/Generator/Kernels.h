@@ -51,6 +51,14 @@ void constrainMatrix(BufferParam &buffer, int columns, int rowStride) {
   buffer.dim(1).set_min(0).set_stride(rowStride);
 }
 
+/// As constrainMatrix, of keys (position in its block, d, block).
+template <typename BufferParam>
+void constrainKeys(BufferParam &buffer, int size, int blockStride) {
+  buffer.dim(0).set_bounds(0, kKeyBlock);
+  buffer.dim(1).set_bounds(0, size).set_stride(kKeyBlock);
+  buffer.dim(2).set_min(0).set_stride(blockStride);
+}
+
 /// The parameters that every kernel has.
 template <typename Kernel>
 class AttentionKernel : public Halide::Generator<Kernel> {
@@ -61,49 +69,66 @@ public:
   Halide::GeneratorParam<bool> codes{"codes", false};
 };
 
-/// A kernel that reads the KV cache: rows of binary16 numbers, or of codes with
-/// a scale at their end (KVCacheType).
+/// A kernel that reads the KV cache: binary16 numbers, or codes with scales
+/// (KVCacheType). The keys of kKeyBlock positions lie transposed.
 template <typename Kernel> class CacheKernel : public AttentionKernel<Kernel> {
 public:
-  using Cache = Halide::GeneratorInput<Halide::Buffer<void, 2>>;
-  using Scales = Halide::GeneratorInput<Halide::Buffer<float, 1>>;
-  Cache k{"k"}; // (d, position), [0, count) filled
-  Cache v{"v"}; // as k
-  Scales *keyScales = nullptr, *valueScales = nullptr; // (position), of codes
+  template <int Dimensions>
+  using Cache = Halide::GeneratorInput<Halide::Buffer<void, Dimensions>>;
+  template <int Dimensions>
+  using Scales = Halide::GeneratorInput<Halide::Buffer<float, Dimensions>>;
+  Cache<3> k{"k"}; // (position in its block, d, block)
+  Cache<2> v{"v"}; // (d, position)
+  // Of codes: (position in its block, block) and (position).
+  Scales<2> *keyScales = nullptr;
+  Scales<1> *valueScales = nullptr;
 
 protected:
   void configureCache() {
-    for (Cache *cache : {&k, &v})
-      cache->set_type(this->codes ? Halide::Int(8) : Halide::Float(16));
+    const Halide::Type type = this->codes ? Halide::Int(8) : Halide::Float(16);
+    k.set_type(type);
+    v.set_type(type);
     if (!this->codes)
       return;
     keyScales =
-        this->template add_input<Halide::Buffer<float, 1>>("key_scales");
+        this->template add_input<Halide::Buffer<float, 2>>("key_scales");
     valueScales =
         this->template add_input<Halide::Buffer<float, 1>>("value_scales");
   }
 
   void constrainCache() {
     const int size = this->headSize;
-    constrainMatrix(k, size, this->codes ? size + kScaleBytes : size);
-    constrainMatrix(v, size, this->codes ? size + kScaleBytes : size);
-    if (this->codes)
-      for (Scales *scales : {keyScales, valueScales})
-        scales->dim(0).set_min(0).set_stride((size + kScaleBytes) /
-                                             kScaleBytes);
+    const int row = this->codes ? size + kScaleBytes : size;
+    constrainKeys(k, size, kKeyBlock * row);
+    constrainMatrix(v, size, row);
+    if (!this->codes)
+      return;
+    const int floats = row / kScaleBytes;
+    constrainMatrix(*keyScales, kKeyBlock, kKeyBlock * floats);
+    valueScales->dim(0).set_min(0).set_stride(floats);
   }
 
-  /// A number of the cache; of codes without its scale.
-  Halide::Expr element(Cache &cache, Halide::Expr d, Halide::Expr position) {
-    Halide::Expr stored = cache(d, position);
-    return this->codes ? Halide::cast<float>(stored)
-                       : fromF16(stored, this->get_target());
+  /// Element d of the keys of a position; of codes without its scale.
+  Halide::Expr keyElement(Halide::Expr i, Halide::Expr d, Halide::Expr block) {
+    return number(k(i, d, block));
+  }
+  Halide::Expr valueElement(Halide::Expr d, Halide::Expr position) {
+    return number(v(d, position));
   }
 
   /// `value` times the scale of a position, where there are scales.
-  Halide::Expr scaled(Halide::Expr value, Scales *scales,
-                      Halide::Expr position) {
-    return this->codes ? value * (*scales)(position) : value;
+  Halide::Expr scaledKey(Halide::Expr value, Halide::Expr i,
+                         Halide::Expr block) {
+    return this->codes ? value * (*keyScales)(i, block) : value;
+  }
+  Halide::Expr scaledValue(Halide::Expr value, Halide::Expr position) {
+    return this->codes ? value * (*valueScales)(position) : value;
+  }
+
+private:
+  Halide::Expr number(Halide::Expr stored) {
+    return this->codes ? Halide::cast<float>(stored)
+                       : fromF16(stored, this->get_target());
   }
 };
 

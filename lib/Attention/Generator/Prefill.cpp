@@ -6,41 +6,30 @@ using namespace Halide;
 
 namespace picollm::attention {
 
-/// K and V of a piece as f32, K transposed in blocks of kKeyBlock positions so
-/// that scores of neighbouring positions are neighbouring lanes. The last block
-/// is filled up with zeros.
+/// K and V of a piece as f32, K in blocks of kKeyBlock positions as in the
+/// cache. The last block is filled up with zeros.
 class Prepare : public CacheKernel<Prepare> {
 public:
   Input<int32_t> count{"count"};             // positions, in [1, kPiece]
   Output<Buffer<float, 3>> keys{"keys"};     // (position, d, block)
   Output<Buffer<float, 2>> values{"values"}; // (d, position)
   Var d{"d"}, i{"i"}, block{"block"}, t{"t"};
-  Func rows{"rows"};
 
   void configure() { configureCache(); }
 
-  Expr number(Cache &cache, Scales *scales) {
-    Expr last = min(t, count - 1);
-    return select(t < count, scaled(element(cache, d, last), scales, last),
-                  0.0f);
-  }
-
   void generate() {
-    rows(d, t) = number(k, keyScales);
-    keys(i, d, block) = rows(d, block * kKeyBlock + i);
-    values(d, t) = number(v, valueScales);
+    keys(i, d, block) =
+        select(block * kKeyBlock + i < count,
+               scaledKey(keyElement(i, d, block), i, block), 0.0f);
+    values(d, t) = scaledValue(valueElement(d, t), t);
   }
 
   void schedule() {
     const int size = headSize, lanes = vectorLanes(size, get_target());
     constrainCache();
-    keys.dim(0).set_bounds(0, kKeyBlock);
-    keys.dim(1).set_bounds(0, size).set_stride(kKeyBlock);
-    keys.dim(2).set_min(0).set_stride(kKeyBlock * size);
+    constrainKeys(keys, size, kKeyBlock * size);
     constrainMatrix(values, size, size);
     values.vectorize(d, lanes);
-    rows.compute_at(keys, block).store_in(MemoryType::Stack);
-    rows.bound_extent(d, size).bound_extent(t, kKeyBlock).vectorize(d, lanes);
     keys.vectorize(i, get_target().natural_vector_size<float>());
   }
 };
@@ -117,9 +106,7 @@ public:
     const int natural = get_target().natural_vector_size<float>();
     const int rowTile = natural >= 16 ? 12 : 6;
     constrainMatrix(q, size, size);
-    keys.dim(0).set_bounds(0, kKeyBlock);
-    keys.dim(1).set_bounds(0, size).set_stride(kKeyBlock);
-    keys.dim(2).set_min(0).set_stride(kKeyBlock * size);
+    constrainKeys(keys, size, kKeyBlock * size);
     constrainMatrix(values, size, size);
     constrainMatrix(state, size + kStateExtra, size + kStateExtra);
     constrainMatrix(next, size + kStateExtra, size + kStateExtra);

@@ -39,9 +39,14 @@ private:
   void roundRobin(Value count, llvm::function_ref<void(Value)> body);
   void emitToken(Value head, Value token);
   void emitHead(Value row, Value norm, Value angles, Store store);
-  void storeHalf(Value value, Value pointer);
+  Value halvesOf(Value value);
   void storeHalves(Value row, Value place);
-  void storeCodes(Value row, Value place);
+  void storeLanes(Value elements, Value place, int64_t bytes);
+  void storeCodes(Value row, Value scalePlace,
+                  llvm::function_ref<void(Value codes, Value first)> store);
+  void storePosition(Value head, Value position, Value keyRow, Value valueRow,
+                     Value turn);
+  void emitInPlace(Value row, Value norm, Value turn);
   void emitCall(Value item, Value blocks);
   void emitWhole();
   void emitParts(Value first, Value attended);
@@ -59,7 +64,7 @@ private:
   }
   /// First byte of a KV head in one layer of the cache.
   Value headOffset(Value head) {
-    return k.mul(k.mul(head, context), k.index(cacheRow));
+    return k.mul(k.mul(head, room), k.index(cacheRow));
   }
 
   KernelBuilder &k;
@@ -68,7 +73,7 @@ private:
   int64_t rowBytes, kvRow; ///< bytes of a token's queries, and of its keys
   int64_t cacheRow;        ///< of a head's keys in the cache
   int64_t workspaceFloats;
-  Value query, key, value, angles, queryNorm, keyNorm, keys, values, context,
+  Value query, key, value, angles, queryNorm, keyNorm, keys, values, room,
       position, tokens, workspaces, out, barrier, wait, thread, threads;
 };
 
@@ -89,22 +94,36 @@ void AttentionEmitter::roundRobin(Value count,
   body(loop.getInductionVar());
 }
 
-/// f32 or f32 x 8 as f16.
-void AttentionEmitter::storeHalf(Value value, Value pointer) {
+/// f32 or f32 x 8 as i16 or i16 x 8, the bits of f16.
+Value AttentionEmitter::halvesOf(Value value) {
   bool scalar = value.getType() == k.f32;
   Value bits =
       hooksOf(k.isa).truncateToHalf(k, scalar ? k.splat(value, 8) : value);
-  k.store(scalar ? k.lane(bits, 0) : bits, pointer, 2);
+  return scalar ? k.lane(bits, 0) : bits;
 }
 
 void AttentionEmitter::storeHalves(Value row, Value place) {
   int64_t count = lanes(part.headSize);
   for (int64_t i = 0; i < part.headSize; i += count)
-    storeHalf(k.load(floats(count), k.at(row, 4 * i), 4), k.at(place, 2 * i));
+    k.store(halvesOf(k.load(floats(count), k.at(row, 4 * i), 4)),
+            k.at(place, 2 * i), 2);
 }
 
-/// The codes of a head and their scale, see KVCacheType.
-void AttentionEmitter::storeCodes(Value row, Value place) {
+/// Consecutive elements of a key, each of so many bytes.
+void AttentionEmitter::storeLanes(Value elements, Value place, int64_t bytes) {
+  auto vector = llvm::dyn_cast<mlir::VectorType>(elements.getType());
+  if (!vector)
+    return k.store(elements, place, bytes);
+  for (int64_t i = 0; i < vector.getNumElements(); ++i)
+    k.store(k.lane(elements, i), k.at(place, i * kKVBlockPositions * bytes),
+            bytes);
+}
+
+/// The codes of a head, which `store` gets in vectors, and their scale, see
+/// KVCacheType.
+void AttentionEmitter::storeCodes(
+    Value row, Value scalePlace,
+    llvm::function_ref<void(Value codes, Value first)> store) {
   int64_t count = part.headSize % 8 == 0 ? 8 : 4;
   Type words = k.vec(count, k.i32);
   Value end = k.index(part.headSize);
@@ -112,12 +131,12 @@ void AttentionEmitter::storeCodes(Value row, Value place) {
     return k.load(floats(count), k.at(row, k.mul(i, k.index(4))), 4);
   };
   Value maximum = largestMagnitude(k, end, count, load);
-  k.store(k.fdiv(maximum, k.constant(k.f32, double(largestCode))),
-          k.at(place, part.headSize), 4);
+  k.store(k.fdiv(maximum, k.constant(k.f32, double(largestCode))), scalePlace,
+          4);
   Value inverse = k.splat(inverseScale(k, maximum, largestCode), count);
   k.loop(k.index(0), end, count, [&](Value i) {
     Value codes = quantize(k, load(i), inverse, largestCode, words);
-    k.store(k.truncate(codes, k.vec(count, k.i8)), k.at(place, i), 4);
+    store(k.truncate(codes, k.vec(count, k.i8)), i);
   });
 }
 
@@ -153,36 +172,58 @@ void AttentionEmitter::emitHead(Value row, Value norm, Value angles,
   }
 }
 
+void AttentionEmitter::emitInPlace(Value row, Value norm, Value turn) {
+  if (part.rotate || part.normEpsilon)
+    emitHead(row, norm, turn, [&](Value x, int64_t first) {
+      k.store(x, k.at(row, 4 * first), 4);
+    });
+}
+
+/// A position's key and value into the cache, see kvRowBytes.
+void AttentionEmitter::storePosition(Value head, Value position, Value keyRow,
+                                     Value valueRow, Value turn) {
+  const int64_t bytes = part.cache == KVCacheType::I8 ? 1 : 2;
+  Value inBlock = k.bitAnd(position, kKVBlockPositions - 1);
+  Value blockPlace =
+      k.at(keys, k.add(headOffset(head),
+                       k.mul(k.sub(position, inBlock), k.index(cacheRow))));
+  Value keyPlace = k.at(blockPlace, k.mul(inBlock, k.index(bytes)));
+  Value valuePlace =
+      k.at(values, k.add(headOffset(head), k.mul(position, k.index(cacheRow))));
+  if (part.cache == KVCacheType::F16) {
+    emitHead(keyRow, keyNorm, turn, [&](Value x, int64_t first) {
+      storeLanes(halvesOf(x), k.at(keyPlace, first * kKVBlockPositions * bytes),
+                 bytes);
+    });
+    return storeHalves(valueRow, valuePlace);
+  }
+  emitInPlace(keyRow, keyNorm, turn);
+  Value keyScales = k.at(blockPlace, part.headSize * kKVBlockPositions);
+  storeCodes(keyRow, k.at(keyScales, k.mul(inBlock, k.index(4))),
+             [&](Value codes, Value first) {
+               Value offset = k.mul(first, k.index(kKVBlockPositions));
+               storeLanes(codes, k.at(keyPlace, offset), bytes);
+             });
+  storeCodes(valueRow, k.at(valuePlace, part.headSize),
+             [&](Value codes, Value first) {
+               k.store(codes, k.at(valuePlace, first), 4);
+             });
+}
+
 void AttentionEmitter::emitToken(Value head, Value token) {
   Value headBytes = k.mul(head, k.index(4 * part.headSize));
   Value row = k.add(k.mul(token, k.index(kvRow)), headBytes);
   Value turn = part.rotate
                    ? k.at(angles, k.mul(token, k.index(4 * part.headSize)))
                    : Value();
-  Value place =
-      k.add(headOffset(head), k.mul(k.add(position, token), k.index(cacheRow)));
-  Value keyRow = k.at(key, row), valueRow = k.at(value, row);
-  Value keyPlace = k.at(keys, place), valuePlace = k.at(values, place);
-  auto inPlace = [&](Value row, Value norm) {
-    if (part.rotate || part.normEpsilon)
-      emitHead(row, norm, turn, [&](Value x, int64_t first) {
-        k.store(x, k.at(row, 4 * first), 4);
-      });
-  };
-  if (part.cache == KVCacheType::I8) {
-    inPlace(keyRow, keyNorm);
-    storeCodes(keyRow, keyPlace);
-    storeCodes(valueRow, valuePlace);
-  } else {
-    emitHead(keyRow, keyNorm, turn, [&](Value x, int64_t first) {
-      storeHalf(x, k.at(keyPlace, 2 * first));
-    });
-    storeHalves(valueRow, valuePlace);
-  }
+  storePosition(head, k.add(position, token), k.at(key, row), k.at(value, row),
+                turn);
   Value queries =
       k.at(query, k.add(k.mul(token, k.index(rowBytes)), groupOffset(head)));
   k.loop(k.index(0), k.index(4 * part.headSize * group), 4 * part.headSize,
-         [&](Value offset) { inPlace(k.at(queries, offset), queryNorm); });
+         [&](Value offset) {
+           emitInPlace(k.at(queries, offset), queryNorm, turn);
+         });
 }
 
 void AttentionEmitter::emitCall(Value item, Value blocks) {
@@ -245,8 +286,8 @@ void AttentionEmitter::emit() {
   if (part.normEpsilon)
     for (Value *v : {&queryNorm, &keyNorm})
       *v = k.argument(i++);
-  for (Value *v : {&keys, &values, &context, &position, &tokens, &workspaces,
-                   &out, &barrier, &wait, &thread, &threads})
+  for (Value *v : {&keys, &values, &room, &position, &tokens, &workspaces, &out,
+                   &barrier, &wait, &thread, &threads})
     *v = k.argument(i++);
   roundRobin(k.index(part.kvHeads), [&](Value head) {
     k.loop(k.index(0), tokens, 1, [&](Value token) { emitToken(head, token); });

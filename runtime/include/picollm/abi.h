@@ -10,20 +10,23 @@
 extern "C" {
 #endif
 
-#define PICOLLM_ABI_VERSION 3
+#define PICOLLM_ABI_VERSION 4
 
 /* Bytes of a build id: the first 16 bytes of the SHA-256 of the weight file's
  * content. Library and weight file carry the same one. */
 #define PICOLLM_BUILD_ID_BYTES 16
 
+/* The keys, and the values, of a head lie in blocks of so many positions. */
+#define PICOLLM_KV_BLOCK_POSITIONS 16
+
 /* What one step works on. Filled by the runtime, the same for every thread of
  * the step, constant while the step runs. All memory is the runtime's. */
 typedef struct picollm_step_arguments {
   const uint8_t *weights; /* first byte of the mapped weight file */
-  uint8_t *kv;           /* [2: K, V][layer][kv_head][context] rows of one size,
-                            kv_bytes(context) in all; what is in a row is the
-                            step's own business */
-  uint8_t *scratch;      /* scratch_bytes(token_count, threads), 64-aligned */
+  uint8_t *kv;      /* [2: K, V][layer][kv_head] blocks of one size, as many
+                       as `context` needs, kv_bytes(context) in all; what
+                       is in a block is the step's own business */
+  uint8_t *scratch; /* scratch_bytes(token_count, threads), 64-aligned */
   const int32_t *tokens; /* token_count ids, each in [0, vocabulary) */
   float *logits;         /* [token_count - logits_begin][vocabulary] */
   int64_t token_count;   /* 1 for decode, more for prefill */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define PICOLLM_SESSION_FILE_MAGIC "PICOLLMS"
-#define PICOLLM_SESSION_FILE_VERSION 2
+#define PICOLLM_SESSION_FILE_VERSION 3
 
 typedef struct picollm_session_file_header {
   char magic[8];         /* PICOLLM_SESSION_FILE_MAGIC, no terminator */
@@ -20,15 +20,16 @@ typedef struct picollm_session_file_header {
   int64_t layers;
   int64_t kv_heads;
   int64_t head_size;
-  int64_t kv_row_bytes; /* of the keys, or the values, of one position and head;
-                           tells the type of the KV cache */
+  int64_t kv_block_bytes; /* of the keys, or the values, of a block of positions
+                             and head; tells the type of the KV cache */
   int64_t vocabulary;
   int64_t tokens; /* of the context */
   int64_t cached; /* at most tokens: the first so many have been run */
   uint8_t
       sha256[32]; /* of the whole file, with zeros in place of these bytes */
   /* int32_t[tokens], each in [0, vocabulary), then
-   * uint8_t[2: K, V][layers][kv_heads][cached][kv_row_bytes] */
+   * uint8_t[2: K, V][layers][kv_heads][blocks][kv_block_bytes], the blocks of
+   * PICOLLM_KV_BLOCK_POSITIONS that `cached` positions need */
 } picollm_session_file_header;
 
 #ifdef __cplusplus

@@ -44,57 +44,78 @@ struct Case {
 struct Operands {
   explicit Operands(const Case &c)
       : c(c), stride(c.group * c.headSize + 12), length(c.position + c.tokens),
-        unread(c.window ? std::max<int64_t>(0, c.position + 1 - c.window) : 0),
+        unread(c.window ? std::max<int64_t>(0, c.position + 1 - c.window) /
+                              kKVBlockPositions * kKVBlockPositions
+                        : 0),
         rowBytes(kvRowBytes(c.cache, c.headSize)), q(stride * c.tokens, NAN),
-        k((length + 300) * rowBytes), v(k),
-        scale(1.0f / std::sqrt(float(c.headSize))) {
+        k((length / kKVBlockPositions + 20) * kKVBlockPositions * rowBytes),
+        v(k), scale(1.0f / std::sqrt(float(c.headSize))) {
     std::mt19937 random(7 * c.headSize + c.group + 31 * length);
     std::normal_distribution<float> normal(0.0f, c.magnitude);
     for (int64_t t = 0; t < c.tokens; ++t)
       for (int64_t i = 0; i < c.group * c.headSize; ++i)
         q[t * stride + i] = normal(random);
-    for (std::vector<uint8_t> *cache : {&k, &v})
-      for (int64_t p = 0; p < length + 300; ++p) {
+    for (const std::vector<uint8_t> *cache : {&k, &v})
+      for (int64_t p = 0; p < int64_t(k.size()) / rowBytes; ++p) {
         bool filled = p >= unread && p < length;
-        uint8_t *row = cache->data() + p * rowBytes;
         if (c.cache == KVCacheType::F16)
-          fillHalves(row, filled, random);
+          fillHalves(*cache, p, filled, random);
         else
-          fillCodes(row, filled, random);
+          fillCodes(*cache, p, filled, random);
       }
   }
 
-  void fillHalves(uint8_t *row, bool filled, std::mt19937 &random) {
+  void fillHalves(const std::vector<uint8_t> &cache, int64_t p, bool filled,
+                  std::mt19937 &random) {
     // Sign, exponents of 2^-24 (subnormals included) up to 2, any mantissa.
     std::uniform_int_distribution<int> half(0, 0x4000);
     for (int64_t d = 0; d < c.headSize; ++d) {
       const auto bits =
           filled ? uint16_t(half(random) | (random() & 1) << 15) : kHalfNaN;
-      std::memcpy(row + 2 * d, &bits, 2);
+      std::memcpy(element(cache, p, d), &bits, 2);
     }
   }
 
-  void fillCodes(uint8_t *row, bool filled, std::mt19937 &random) {
+  void fillCodes(const std::vector<uint8_t> &cache, int64_t p, bool filled,
+                 std::mt19937 &random) {
     std::uniform_int_distribution<int> code(-127, 127);
     for (int64_t d = 0; d < c.headSize; ++d)
-      row[d] = filled ? uint8_t(code(random)) : 0x7f;
+      *element(cache, p, d) = filled ? uint8_t(code(random)) : 0x7f;
     const float scale = filled ? std::ldexp(1 + random() % 1000 * 1e-3f,
                                             -int(random() % 12) - 6)
                                : NAN;
-    std::memcpy(row + c.headSize, &scale, 4);
+    std::memcpy(scaleOf(cache, p), &scale, 4);
+  }
+
+  /// Keys of a block of positions lie transposed, values in rows.
+  uint8_t *element(const std::vector<uint8_t> &cache, int64_t p,
+                   int64_t d) const {
+    const int64_t bytes = c.cache == KVCacheType::F16 ? 2 : 1;
+    const int64_t i = p % kKVBlockPositions;
+    const int64_t offset =
+        &cache == &v ? p * rowBytes + d * bytes
+                     : (p - i) * rowBytes + (d * kKVBlockPositions + i) * bytes;
+    return const_cast<uint8_t *>(cache.data()) + offset;
+  }
+  uint8_t *scaleOf(const std::vector<uint8_t> &cache, int64_t p) const {
+    const int64_t i = p % kKVBlockPositions;
+    const int64_t offset =
+        &cache == &v
+            ? p * rowBytes + c.headSize
+            : (p - i) * rowBytes + c.headSize * kKVBlockPositions + 4 * i;
+    return const_cast<uint8_t *>(cache.data()) + offset;
   }
 
   /// Number d of the keys or values of a position.
   double number(const std::vector<uint8_t> &cache, int64_t p, int64_t d) const {
-    const uint8_t *row = cache.data() + p * rowBytes;
     if (c.cache == KVCacheType::F16) {
       uint16_t bits;
-      std::memcpy(&bits, row + 2 * d, 2);
+      std::memcpy(&bits, element(cache, p, d), 2);
       return halfValue(bits);
     }
     float scale;
-    std::memcpy(&scale, row + c.headSize, 4);
-    return double(scale) * int8_t(row[d]);
+    std::memcpy(&scale, scaleOf(cache, p), 4);
+    return double(scale) * int8_t(*element(cache, p, d));
   }
 
   const float *query(int64_t t, int64_t head) const {
@@ -103,7 +124,7 @@ struct Operands {
 
   Case c;
   int64_t stride, length;
-  int64_t unread; ///< positions before the window of the first token
+  int64_t unread; ///< positions of blocks before the first token's window
   int64_t rowBytes;
   std::vector<float> q;
   std::vector<uint8_t> k, v;

@@ -405,7 +405,7 @@ TEST_P(CompiledStep, ModelStructDescribesTheModel) {
   EXPECT_EQ(model->embedding, embedding);
   EXPECT_EQ(model->kv_heads, kvHeads);
   EXPECT_EQ(model->head_size, headSize);
-  EXPECT_EQ(model->kv_bytes(100), uint64_t(2 * layers * kvHeads * 100 *
+  EXPECT_EQ(model->kv_bytes(100), uint64_t(2 * layers * kvHeads * 112 *
                                            kvRowBytes(GetParam(), headSize)));
   EXPECT_GT(model->scratch_bytes(1, 1), 0u);
   EXPECT_GT(model->scratch_bytes(1, 2), model->scratch_bytes(1, 1));

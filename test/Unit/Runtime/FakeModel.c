@@ -31,15 +31,22 @@ static uint32_t mix(uint32_t a, uint32_t b) {
   return x;
 }
 
-static uint64_t kvBytes(int64_t context) {
-  return (uint64_t)context * NUMBERS * sizeof(uint16_t);
+/* Whole blocks of positions. */
+static int64_t roomFor(int64_t context) {
+  return (context + PICOLLM_KV_BLOCK_POSITIONS - 1) /
+         PICOLLM_KV_BLOCK_POSITIONS * PICOLLM_KV_BLOCK_POSITIONS;
 }
 
-/* Number d of a position in a cache [2][layer][context][head size]. */
+static uint64_t kvBytes(int64_t context) {
+  return (uint64_t)roomFor(context) * NUMBERS * sizeof(uint16_t);
+}
+
+/* Number d of a position in a cache [2][layer][room][head size]. */
 static uint16_t *cached(const picollm_step_arguments *a, int64_t position,
                         int d) {
   return (uint16_t *)a->kv +
-         (d / HEAD_SIZE * a->context + position) * HEAD_SIZE + d % HEAD_SIZE;
+         (d / HEAD_SIZE * roomFor(a->context) + position) * HEAD_SIZE +
+         d % HEAD_SIZE;
 }
 
 /* A sum per token and dimension, then a line per thread. */

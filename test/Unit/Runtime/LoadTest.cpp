@@ -68,7 +68,7 @@ TEST_F(Load, GoodModelAnswersWhatItIs) {
   EXPECT_EQ(picollm_model_layers(model), 2);
   EXPECT_EQ(picollm_model_embedding(model), 8);
   EXPECT_EQ(picollm_model_weights_bytes(model), 4096u + FAKE_CONTENT_BYTES);
-  EXPECT_EQ(picollm_model_kv_bytes(model, 10), 10u * 8 * 2);
+  EXPECT_EQ(picollm_model_kv_bytes(model, 10), 16u * 8 * 2);
   picollm_model_free(model);
 }
 
