@@ -86,6 +86,16 @@ def test_damaged_weights_are_an_error(
         picollm.create(model_path=copy)
 
 
+def test_weights_in_huge_pages_are_the_same(golden: picollm.CompiledModel) -> None:
+    texts = []
+    for huge_pages in (False, True):
+        with picollm.create(
+            model_path=golden, verify=True, huge_pages=huge_pages
+        ) as pllm:
+            texts.append(pllm.generate("Hello", completion_token_limit=8).completion)
+    assert texts[0] == texts[1]
+
+
 def test_a_folder_whose_name_is_not_ascii(
     golden: picollm.CompiledModel, tmp_path: Path
 ) -> None:

@@ -81,6 +81,9 @@ static picollm_status makeModel(const picollm_model_options *options,
     auto made = std::make_unique<picollm_model>();
     if (Failure failure = open(*made))
       return failure;
+    if (options && options->huge_pages)
+      if (Failure failure = made->useHugePages())
+        return failure;
     if (options && options->verify)
       if (Failure failure = made->verify())
         return failure;

@@ -69,6 +69,15 @@ Failure picollm_model::checkWeightHeader() const {
   return success();
 }
 
+Failure picollm_model::useHugePages() {
+  if (!weightFile.data())
+    return success();
+  if (Failure failure = weightFile.copyToHugePages())
+    return failure;
+  weights = weightFile.data();
+  return success();
+}
+
 Failure picollm_model::verify() const {
   Sha256 hash;
   hash.update(weights + PICOLLM_WEIGHT_FILE_HEADER_BYTES,

@@ -20,6 +20,8 @@ struct picollm_model {
   /// Takes what the caller owns; `tokenizerData` may be null.
   Failure bind(const picollm_compiled_model *compiledModel, const void *data,
                size_t size, const void *tokenizerData, size_t tokenizerSize);
+  /// Has the weight file, if it is mapped, in huge pages.
+  Failure useHugePages();
   /// Hashes the weight file.
   Failure verify() const;
 

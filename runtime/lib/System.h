@@ -23,6 +23,10 @@ public:
   /// Maps the file; an empty file has no data and size 0. `path` is UTF-8.
   Failure open(const std::string &path);
 
+  /// Replaces the mapping by a copy in huge pages, on systems where a program
+  /// can ask for them; on others the file stays mapped.
+  Failure copyToHugePages();
+
   const uint8_t *data() const { return bytes; }
   size_t size() const { return byteCount; }
 

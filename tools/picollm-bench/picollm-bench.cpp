@@ -37,6 +37,7 @@ struct Options {
   SpeedOptions speed;
   std::vector<int32_t> threads;
   std::string tune, compiler;
+  bool hugePages = false;
   bool json = false;
 };
 
@@ -119,6 +120,9 @@ int main(int argc, char **argv) {
                  "also measure calls of so many tokens, with commas between "
                  "them; at most --generate each")
       ->delimiter(',');
+  app.add_flag("--huge-pages", options.hugePages,
+               "read the weights into memory of their own, in huge pages "
+               "(Linux)");
   app.add_option("--repeat", options.speed.repeat, "repetitions")
       ->capture_default_str();
   app.add_option("--tune", options.tune,
@@ -164,8 +168,10 @@ int main(int argc, char **argv) {
   picollm_model *loaded = nullptr;
   picollm_status status = PICOLLM_OK;
   const double loadSeconds = secondsOf([&] {
-    status =
-        picollm_model_load(options.directory.c_str(), nullptr, &loaded, &error);
+    picollm_model_options modelOptions = {};
+    modelOptions.huge_pages = options.hugePages;
+    status = picollm_model_load(options.directory.c_str(), &modelOptions,
+                                &loaded, &error);
   });
   if (status)
     return fail(error.message);

@@ -10,6 +10,7 @@ picollm_status openEngine(const Options &options, Engine &engine,
                           picollm_error &error) {
   picollm_model_options modelOptions = {};
   modelOptions.verify = options.verify;
+  modelOptions.huge_pages = options.hugePages;
   picollm_model *model = nullptr;
   if (auto status = picollm_model_load(options.directory.c_str(), &modelOptions,
                                        &model, &error))

@@ -24,7 +24,7 @@ struct Options {
   std::string loadSession, saveSession; ///< files, or empty
   bool json = false;
   std::optional<int32_t> topChoices; ///< absent: tokens are not reported
-  bool verify = false;
+  bool verify = false, hugePages = false;
   bool stats = false;
 };
 

@@ -48,7 +48,7 @@ class Error(Structure):
 
 
 class ModelOptions(Structure):
-    _fields_ = [("verify", c_int)]
+    _fields_ = [("verify", c_int), ("huge_pages", c_int)]
 
 
 class Message(Structure):

@@ -74,6 +74,7 @@ class PicoLLM:
         *,
         context_length: Optional[int] = None,
         verify: bool = False,
+        huge_pages: bool = False,
     ) -> None:
         self._released = True
         threads = _arguments.threads_of(device)
@@ -93,7 +94,7 @@ class PicoLLM:
         self._library.call(
             "model_load",
             path,
-            ctypes.byref(_binding.ModelOptions(verify=bool(verify))),
+            ctypes.byref(_binding.ModelOptions(bool(verify), bool(huge_pages))),
             ctypes.byref(self._model),
         )
         try:
@@ -555,6 +556,7 @@ def create(
     *,
     context_length: Optional[int] = None,
     verify: bool = False,
+    huge_pages: bool = False,
 ) -> PicoLLM:
     """Loads a compiled model.
 
@@ -574,6 +576,8 @@ def create(
         context_length: Tokens that the context has room for, at most the
             model's; None: the model's, at most 8192.
         verify: Also compare the SHA-256 of the weights, which reads them all.
+        huge_pages: On Linux, read the weights into memory of the model's own, in
+            huge pages: loads slower, writes some per cent faster.
 
     Raises:
         PicoLLMInvalidArgumentError: An argument is outside its range.
@@ -592,4 +596,5 @@ def create(
         library_path,
         context_length=context_length,
         verify=verify,
+        huge_pages=huge_pages,
     )

@@ -51,6 +51,39 @@ MappedFile::~MappedFile() {
     munmap(const_cast<uint8_t *>(bytes), byteCount);
 }
 
+#if defined(__linux__)
+Failure MappedFile::copyToHugePages() {
+  if (!bytes)
+    return success();
+  constexpr uintptr_t hugePage = uintptr_t(2) << 20;
+  const auto page = uintptr_t(sysconf(_SC_PAGESIZE));
+  const size_t room = byteCount + hugePage;
+  void *memory = mmap(nullptr, room, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    return {PICOLLM_OUT_OF_MEMORY, "weights in huge pages: out of memory; load "
+                                   "the model without them"};
+  // What is before and behind the aligned copy goes back.
+  const auto begin = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t aligned = (begin + hugePage - 1) / hugePage * hugePage;
+  const uintptr_t end = (aligned + byteCount + page - 1) / page * page;
+  const uintptr_t roomEnd = (begin + room + page - 1) / page * page;
+  if (aligned > begin)
+    munmap(memory, aligned - begin);
+  if (roomEnd > end)
+    munmap(reinterpret_cast<void *>(end), roomEnd - end);
+  auto *copy = reinterpret_cast<uint8_t *>(aligned);
+  madvise(copy, byteCount, MADV_HUGEPAGE);
+  std::memcpy(copy, bytes, byteCount);
+  mprotect(copy, byteCount, PROT_READ);
+  munmap(const_cast<uint8_t *>(bytes), byteCount);
+  bytes = copy;
+  return success();
+}
+#else
+Failure MappedFile::copyToHugePages() { return success(); }
+#endif
+
 Failure MappedFile::open(const std::string &path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)

@@ -70,6 +70,9 @@ MappedFile::~MappedFile() {
     UnmapViewOfFile(bytes);
 }
 
+/// They would need a privilege that users do not have.
+Failure MappedFile::copyToHugePages() { return success(); }
+
 Failure MappedFile::open(const std::string &path) {
   const HANDLE file =
       CreateFileW(widen(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,

@@ -51,6 +51,24 @@ protected:
 
 } // namespace
 
+TEST_F(Load, WeightsInHugePagesAreThoseOfTheFile) {
+  const std::string folder = fakeModelFolder();
+  picollm_error error = {};
+  picollm_model_options options = {};
+  options.verify = options.huge_pages = 1;
+  picollm_model *model = nullptr;
+  ASSERT_EQ(picollm_model_load(folder.c_str(), &options, &model, &error),
+            PICOLLM_OK)
+      << error.message;
+#if defined(__linux__)
+  // They are the model's own.
+  const std::string bytes(4096 + FAKE_CONTENT_BYTES, 'x');
+  writeFile(folder + "/fake.weights", bytes.data(), bytes.size());
+#endif
+  EXPECT_EQ(picollm_model_verify(model, &error), PICOLLM_OK) << error.message;
+  picollm_model_free(model);
+}
+
 TEST_F(Load, GoodModelAnswersWhatItIs) {
   const std::string folder = fakeModelFolder();
   picollm_error error = {};
