@@ -2,6 +2,7 @@
 
 #include "picollm/Conversion/InstructionSet.h"
 
+#include "picollm/Layout/Layout.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -13,6 +14,7 @@ struct Entry {
   InstructionSet isa;
   StringRef name, architecture;
   llvm::ArrayRef<StringRef> features;
+  int64_t manyRows = picollm::manyRows;
 };
 } // namespace
 
@@ -31,8 +33,8 @@ static const StringRef i8mmFeatures[] = {"neon", "dotprod", "i8mm"};
 static const StringRef neonFeatures[] = {"neon"};
 /// Best first within an architecture; portable code comes last.
 static const Entry entries[] = {
-    {InstructionSet::AVX512GFNI, "avx512gfni", "x86_64", avx512GfniFeatures},
-    {InstructionSet::AVX512, "avx512", "x86_64", avx512Features},
+    {InstructionSet::AVX512GFNI, "avx512gfni", "x86_64", avx512GfniFeatures, 2},
+    {InstructionSet::AVX512, "avx512", "x86_64", avx512Features, 8},
     {InstructionSet::AVXVNNI, "avxvnni", "x86_64", avxVnniFeatures},
     {InstructionSet::AVX2, "avx2", "x86_64", avx2Features},
     {InstructionSet::I8MM, "i8mm", "aarch64", i8mmFeatures},
@@ -70,6 +72,10 @@ std::optional<InstructionSet> picollm::instructionSetByName(StringRef name) {
 
 llvm::ArrayRef<StringRef> picollm::featuresOf(InstructionSet isa) {
   return entryOf(isa).features;
+}
+
+int64_t picollm::manyRowsOf(InstructionSet isa) {
+  return entryOf(isa).manyRows;
 }
 
 StringRef picollm::architectureOf(InstructionSet isa) {

@@ -29,7 +29,8 @@ std::string picollm::layoutKey(const MatrixLayout &layout) {
 }
 
 Value picollm::emitIsMany(KernelBuilder &k, Value rows) {
-  return k.compare(mlir::arith::CmpIPredicate::sge, rows, k.index(manyRows));
+  return k.compare(mlir::arith::CmpIPredicate::sge, rows,
+                   k.index(manyRowsOf(k.isa)));
 }
 
 Value picollm::shareBegin(KernelBuilder &k, Value total, Value thread,

@@ -35,6 +35,11 @@ std::optional<InstructionSet> instructionSetByName(llvm::StringRef name);
 /// LLVM features that the target must have, without "+".
 llvm::ArrayRef<llvm::StringRef> featuresOf(InstructionSet isa);
 
+/// From so many rows (tokens) of a call on they are Rows::Many: products with
+/// weights unpacked once are then faster than look-ups for each, as measured
+/// (docs/decisions/prompts-share-unpacked-weights.md).
+int64_t manyRowsOf(InstructionSet isa);
+
 /// LLVM's name of the only architecture that has it, or "" for any.
 llvm::StringRef architectureOf(InstructionSet isa);
 

@@ -97,10 +97,11 @@ enum class ActivationEncoding {
 /// takes to turn them into integers.
 enum class Rows { Few, Many };
 
-/// So many rows are many.
+/// So many rows are many for the interpreter; for kernels see manyRowsOf
+/// (picollm/Conversion/InstructionSet.h).
 inline constexpr int64_t manyRows = 16;
-inline Rows toRows(int64_t count) {
-  return count < manyRows ? Rows::Few : Rows::Many;
+inline Rows toRows(int64_t count, int64_t many = manyRows) {
+  return count < many ? Rows::Few : Rows::Many;
 }
 
 /// Neighbouring stored columns of equal width.

@@ -127,6 +127,7 @@ protected:
     return out;
   }
 
+  Rows rowsOf(int64_t tokens) { return toRows(tokens, manyRowsOf(GetParam())); }
   void checkEncoding(const MatrixLayout &layout, const std::string &encode);
   void checkProduct(const MatrixLayout &layout, const std::string &encode,
                     const std::string &linear);
@@ -184,13 +185,13 @@ void expectEncoding(const QuantizedMatrix &matrix, const uint8_t *token,
 void StepPartsTest::checkEncoding(const MatrixLayout &layout,
                                   const std::string &function) {
   QuantizedMatrix matrix = randomMatrix(layout, 1);
-  for (int64_t tokens : {1, 5, 15, 16, 33}) {
+  for (int64_t tokens : {1, 2, 5, 8, 15, 16, 33}) {
     std::vector<float> x = randomFloats(264 * tokens, 2);
     for (int64_t threads : {1, 2, 3}) {
       auto out = encode(function, matrix, x, tokens, threads);
       for (int64_t t = 0; t < tokens; ++t)
         expectEncoding(matrix, out.data() + t * (out.size() / tokens),
-                       &x[264 * t], toRows(tokens));
+                       &x[264 * t], rowsOf(tokens));
     }
   }
 }
@@ -230,7 +231,7 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
       for (int64_t j = 0; j < 264; ++j)
         normalised[j] = x[264 * t + j] * inverse * norm[j];
       expectEncoding(matrix, out.data() + t * bytes, normalised.data(),
-                     Rows::Few);
+                     rowsOf(2));
     }
   }
 }
@@ -240,7 +241,7 @@ void StepPartsTest::checkProduct(const MatrixLayout &layout,
                                  const std::string &linearName) {
   QuantizedMatrix matrix = randomMatrix(layout, 6);
   AlignedBuffer<uint8_t> packed = pack(matrix);
-  for (int64_t tokens : {1, 4, 7, 15, 16, 29, 70}) {
+  for (int64_t tokens : {1, 2, 4, 7, 8, 15, 16, 29, 70}) {
     std::vector<float> x = randomFloats(264 * tokens, 7);
     auto encoded = encode(encodeName, matrix, x, tokens, 1);
     for (int64_t threads : {1, 2, 3}) {
@@ -252,7 +253,7 @@ void StepPartsTest::checkProduct(const MatrixLayout &layout,
                                     tokens, thread, threads});
       for (size_t p = 0; p < 3; ++p)
         for (int64_t t = 0; t < tokens; ++t) {
-          auto expected = expectedPanel(matrix, p, &x[264 * t], toRows(tokens));
+          auto expected = expectedPanel(matrix, p, &x[264 * t], rowsOf(tokens));
           for (size_t row = 0; row < expected.size(); ++row)
             ASSERT_EQ(y[p][t * expected.size() + row], expected[row])
                 << "panel " << p << " token " << t << " row " << row;
