@@ -1,8 +1,7 @@
 #include "ReadBandwidth.h"
+#include "Together.h"
 
 #include <atomic>
-#include <chrono>
-#include <thread>
 
 ReadBandwidth::ReadBandwidth(uint64_t bytes) : words(bytes / sizeof(uint64_t)) {
   for (size_t i = 0; i < words.size(); ++i)
@@ -23,31 +22,11 @@ static uint64_t sumOf(const uint64_t *words, size_t count) {
 }
 
 double ReadBandwidth::measure(int threads) {
-  using Clock = std::chrono::steady_clock;
-  std::atomic<int> ready{0};
-  std::atomic<bool> go{false};
   std::atomic<uint64_t> total{0};
   const size_t part = words.size() / size_t(threads);
-  auto read = [&](int thread) {
+  const double seconds = secondsTogether(threads, [&](int thread) {
     total += sumOf(words.data() + part * size_t(thread), part);
-  };
-  std::vector<std::thread> others;
-  for (int thread = 1; thread < threads; ++thread)
-    others.emplace_back([&, thread] {
-      ++ready;
-      while (!go)
-        std::this_thread::yield();
-      read(thread);
-    });
-  while (ready < threads - 1)
-    std::this_thread::yield();
-  const Clock::time_point start = Clock::now();
-  go = true;
-  read(0);
-  for (std::thread &other : others)
-    other.join();
-  const double seconds =
-      std::chrono::duration<double>(Clock::now() - start).count();
+  });
   sink = sink + total;
   return double(part * size_t(threads) * sizeof(uint64_t)) / seconds;
 }

@@ -1,4 +1,5 @@
 #include "Speed.h"
+#include "ByteProducts.h"
 
 #include "picollm/weight_file.h"
 #include <algorithm>
@@ -43,7 +44,7 @@ picollm_status measureSpeed(const picollm_model *model,
                                  logits.data(), &error);
     });
   };
-  std::vector<double> prefill, decode, read, share;
+  std::vector<double> prefill, decode, read, share, products;
   std::vector<std::vector<double>> ratios(options.batches.size());
   // The first repetition brings the weights into memory and is not counted.
   for (int repetition = 0; repetition <= options.repeat; ++repetition) {
@@ -54,6 +55,8 @@ picollm_status measureSpeed(const picollm_model *model,
     });
     if (status)
       return status;
+    products.push_back(
+        byteProductsPerSecond(picollm_model_cpu_features(model), threads));
     const double before = memory.measure(threads);
     const double decodeSeconds = secondsOfCalls(1);
     if (status)
@@ -79,8 +82,13 @@ picollm_status measureSpeed(const picollm_model *model,
     read.push_back(bandwidth);
     share.push_back(decode.back() * bytesPerToken(model) / bandwidth);
   }
-  speed = {threads,      median(prefill), median(decode),
-           median(read), median(share),   {}};
+  speed = {threads,
+           median(prefill),
+           median(decode),
+           median(read),
+           median(share),
+           median(products),
+           {}};
   for (const std::vector<double> &ofBatch : ratios)
     speed.batchRatios.push_back(median(ofBatch));
   return PICOLLM_OK;

@@ -24,6 +24,7 @@ struct Speed {
   double decodeTokensPerSecond;
   double readBytesPerSecond;
   double bandwidthShare;
+  double byteProductsPerSecond;    ///< 0: not known how to measure them
   std::vector<double> batchRatios; ///< one for each of SpeedOptions::batches
 };
 

@@ -15,7 +15,10 @@ medians are reported. bandwidth_share is the bytes of weights that generation
 reads per second over the bytes per second that the memory gave: a token needs
 every weight once, so 1 is the limit of a model that no cache holds.
 bytes_per_token is the weight file without its header. (An embedding that is
-not also the head is read by rows, so the true figure is then lower.)
+not also the head is read by rows, so the true figure is then lower.) With
+--json on x86-64, byte_products_per_second says how many products of bytes the
+processor adds to sums right after the prompt, in the same repetitions, by the
+best instruction that the model uses: the limit of prompts.
 
 --batch=N,... also feeds the same tokens in calls of N, as speculative decoding
 does, and reports how many times as long as for one token such a call takes.
@@ -65,6 +68,9 @@ static void print(const picollm_model *model, const Options &options,
            {"read_bytes_per_second", speed.readBytesPerSecond},
            {"bandwidth_share", speed.bandwidthShare},
            {"batches", batches}});
+      if (speed.byteProductsPerSecond)
+        results.back()["byte_products_per_second"] =
+            speed.byteProductsPerSecond;
     }
     const nlohmann::ordered_json object = {
         {"model", picollm_model_name(model)},
