@@ -118,7 +118,7 @@ private:
     scores.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
     scores.bound_extent(i, kKeyBlock).bound_storage(block, kBlocks);
     scores.split(i, part, inner, inBlock)
-        .split(block, blockOuter, blockInner, blocks)
+        .split(block, blockOuter, blockInner, blocks, TailStrategy::RoundUp)
         .split(h, headOuter, headInner, headTile)
         .reorder(inner, blockInner, headInner, part, blockOuter, headOuter)
         .vectorize(inner, lanes)

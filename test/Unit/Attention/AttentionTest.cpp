@@ -8,7 +8,9 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <sys/mman.h>
 #include <tuple>
+#include <unistd.h>
 
 using namespace picollm;
 
@@ -374,6 +376,53 @@ TEST_P(Attention, OnePartEqualsTheCallBitForBit) {
   run(functions.function, operands, 0, 1, whole);
   runParts(functions, operands, {0}, part);
   EXPECT_EQ(std::memcmp(whole.data(), part.data(), 4 * whole.size()), 0);
+}
+
+/// A copy of bytes with pages around it that cannot be read: directly before
+/// it, or directly behind it.
+class Fenced {
+public:
+  Fenced(const uint8_t *bytes, size_t count, bool before)
+      : page(size_t(sysconf(_SC_PAGESIZE))),
+        inside((count + page - 1) / page * page) {
+    memory = static_cast<uint8_t *>(mmap(nullptr, inside + 2 * page, PROT_NONE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(mprotect(memory + page, inside, PROT_READ | PROT_WRITE), 0);
+    data = memory + page + (before ? 0 : inside - count);
+    std::memcpy(data, bytes, count);
+  }
+  ~Fenced() { munmap(memory, inside + 2 * page); }
+  Fenced(const Fenced &) = delete;
+
+  uint8_t *data;
+
+private:
+  size_t page, inside;
+  uint8_t *memory;
+};
+
+TEST_P(Attention, OnlyBlocksWithAttendedPositionsAreRead) {
+  for (auto [headSize, group] : {std::pair<int64_t, int64_t>(64, 3), {32, 1}})
+    for (int64_t length : {1, 9, 16, 17, 40, 257})
+      for (int64_t tokens : {1, 5})
+        for (bool before : {true, false}) {
+          const Case whole{headSize, group, length, tokens};
+          for (const Case &c : {whole, whole.withCodes()}) {
+            const AttentionFunction function = library(c.shape()).function;
+            ASSERT_TRUE(function);
+            const Operands o(c);
+            const size_t bytes = (o.length + kKVBlockPositions - 1) /
+                                 kKVBlockPositions * kKVBlockPositions *
+                                 o.rowBytes;
+            const Fenced k(o.k.data(), bytes, before);
+            const Fenced v(o.v.data(), bytes, before);
+            Memory workspace(attentionWorkspaceFloats(c.shape()));
+            std::vector<float> out = makeOutput(o);
+            function(o.q.data(), o.stride, k.data, v.data, c.position, tokens,
+                     out.data(), o.stride, o.scale, workspace.data());
+            EXPECT_LT(relativeError(o, out), 5e-6);
+          }
+        }
 }
 
 TEST_P(Attention, WindowOfGemma) {
