@@ -117,6 +117,7 @@ private:
     Var part, inner, blockOuter, blockInner, headOuter, headInner;
     scores.compute_root().store_in(MemoryType::Stack).bound_extent(h, heads);
     scores.bound_extent(i, kKeyBlock).bound_storage(block, kBlocks);
+    // Rounded up: shifted inwards, a tile would begin before the first block.
     scores.split(i, part, inner, inBlock)
         .split(block, blockOuter, blockInner, blocks, TailStrategy::RoundUp)
         .split(h, headOuter, headInner, headTile)

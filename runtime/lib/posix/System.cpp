@@ -55,24 +55,21 @@ MappedFile::~MappedFile() {
 Failure MappedFile::copyToHugePages() {
   if (!bytes)
     return success();
-  constexpr uintptr_t hugePage = uintptr_t(2) << 20;
-  const auto page = uintptr_t(sysconf(_SC_PAGESIZE));
-  const size_t room = byteCount + hugePage;
-  void *memory = mmap(nullptr, room, PROT_READ | PROT_WRITE,
+  constexpr size_t hugePage = size_t(2) << 20;
+  const auto page = size_t(sysconf(_SC_PAGESIZE));
+  const size_t size = (byteCount + page - 1) / page * page;
+  void *memory = mmap(nullptr, size + hugePage, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     return {PICOLLM_OUT_OF_MEMORY, "weights in huge pages: out of memory; load "
                                    "the model without them"};
   // What is before and behind the aligned copy goes back.
-  const auto begin = reinterpret_cast<uintptr_t>(memory);
-  const uintptr_t aligned = (begin + hugePage - 1) / hugePage * hugePage;
-  const uintptr_t end = (aligned + byteCount + page - 1) / page * page;
-  const uintptr_t roomEnd = (begin + room + page - 1) / page * page;
-  if (aligned > begin)
-    munmap(memory, aligned - begin);
-  if (roomEnd > end)
-    munmap(reinterpret_cast<void *>(end), roomEnd - end);
-  auto *copy = reinterpret_cast<uint8_t *>(aligned);
+  const size_t past = reinterpret_cast<uintptr_t>(memory) % hugePage;
+  const size_t before = past ? hugePage - past : 0;
+  auto *copy = static_cast<uint8_t *>(memory) + before;
+  if (before)
+    munmap(memory, before);
+  munmap(copy + size, hugePage - before);
   madvise(copy, byteCount, MADV_HUGEPAGE);
   std::memcpy(copy, bytes, byteCount);
   mprotect(copy, byteCount, PROT_READ);

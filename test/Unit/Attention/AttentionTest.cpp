@@ -1,6 +1,7 @@
 //===- AttentionTest.cpp - attention against a double-precision loop ------===//
 
 #include "AttentionLibrary.h"
+#include "llvm/Support/MathExtras.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
@@ -46,18 +47,19 @@ struct Case {
 struct Operands {
   explicit Operands(const Case &c)
       : c(c), stride(c.group * c.headSize + 12), length(c.position + c.tokens),
-        unread(c.window ? std::max<int64_t>(0, c.position + 1 - c.window) /
-                              kKVBlockPositions * kKVBlockPositions
+        unread(c.window ? llvm::alignDown(
+                              std::max<int64_t>(0, c.position + 1 - c.window),
+                              kKVBlockPositions)
                         : 0),
         rowBytes(kvRowBytes(c.cache, c.headSize)), q(stride * c.tokens, NAN),
-        k((length / kKVBlockPositions + 20) * kKVBlockPositions * rowBytes),
-        v(k), scale(1.0f / std::sqrt(float(c.headSize))) {
+        k(llvm::alignTo(length + 300, kKVBlockPositions) * rowBytes), v(k),
+        scale(1.0f / std::sqrt(float(c.headSize))) {
     std::mt19937 random(7 * c.headSize + c.group + 31 * length);
     std::normal_distribution<float> normal(0.0f, c.magnitude);
     for (int64_t t = 0; t < c.tokens; ++t)
       for (int64_t i = 0; i < c.group * c.headSize; ++i)
         q[t * stride + i] = normal(random);
-    for (const std::vector<uint8_t> *cache : {&k, &v})
+    for (std::vector<uint8_t> *cache : {&k, &v})
       for (int64_t p = 0; p < int64_t(k.size()) / rowBytes; ++p) {
         bool filled = p >= unread && p < length;
         if (c.cache == KVCacheType::F16)
@@ -67,57 +69,54 @@ struct Operands {
       }
   }
 
-  void fillHalves(const std::vector<uint8_t> &cache, int64_t p, bool filled,
+  void fillHalves(std::vector<uint8_t> &cache, int64_t p, bool filled,
                   std::mt19937 &random) {
     // Sign, exponents of 2^-24 (subnormals included) up to 2, any mantissa.
     std::uniform_int_distribution<int> half(0, 0x4000);
     for (int64_t d = 0; d < c.headSize; ++d) {
       const auto bits =
           filled ? uint16_t(half(random) | (random() & 1) << 15) : kHalfNaN;
-      std::memcpy(element(cache, p, d), &bits, 2);
+      std::memcpy(&cache[element(cache, p, d)], &bits, 2);
     }
   }
 
-  void fillCodes(const std::vector<uint8_t> &cache, int64_t p, bool filled,
+  void fillCodes(std::vector<uint8_t> &cache, int64_t p, bool filled,
                  std::mt19937 &random) {
     std::uniform_int_distribution<int> code(-127, 127);
     for (int64_t d = 0; d < c.headSize; ++d)
-      *element(cache, p, d) = filled ? uint8_t(code(random)) : 0x7f;
+      cache[element(cache, p, d)] = filled ? uint8_t(code(random)) : 0x7f;
     const float scale = filled ? std::ldexp(1 + random() % 1000 * 1e-3f,
                                             -int(random() % 12) - 6)
                                : NAN;
-    std::memcpy(scaleOf(cache, p), &scale, 4);
+    std::memcpy(&cache[scaleOf(cache, p)], &scale, 4);
   }
 
-  /// Keys of a block of positions lie transposed, values in rows.
-  uint8_t *element(const std::vector<uint8_t> &cache, int64_t p,
-                   int64_t d) const {
+  /// Where it lies: keys of a block of positions transposed, values in rows.
+  int64_t element(const std::vector<uint8_t> &cache, int64_t p,
+                  int64_t d) const {
     const int64_t bytes = c.cache == KVCacheType::F16 ? 2 : 1;
     const int64_t i = p % kKVBlockPositions;
-    const int64_t offset =
-        &cache == &v ? p * rowBytes + d * bytes
-                     : (p - i) * rowBytes + (d * kKVBlockPositions + i) * bytes;
-    return const_cast<uint8_t *>(cache.data()) + offset;
+    return &cache == &v
+               ? p * rowBytes + d * bytes
+               : (p - i) * rowBytes + (d * kKVBlockPositions + i) * bytes;
   }
-  uint8_t *scaleOf(const std::vector<uint8_t> &cache, int64_t p) const {
+  int64_t scaleOf(const std::vector<uint8_t> &cache, int64_t p) const {
     const int64_t i = p % kKVBlockPositions;
-    const int64_t offset =
-        &cache == &v
-            ? p * rowBytes + c.headSize
-            : (p - i) * rowBytes + c.headSize * kKVBlockPositions + 4 * i;
-    return const_cast<uint8_t *>(cache.data()) + offset;
+    return &cache == &v
+               ? p * rowBytes + c.headSize
+               : (p - i) * rowBytes + c.headSize * kKVBlockPositions + 4 * i;
   }
 
   /// Number d of the keys or values of a position.
   double number(const std::vector<uint8_t> &cache, int64_t p, int64_t d) const {
     if (c.cache == KVCacheType::F16) {
       uint16_t bits;
-      std::memcpy(&bits, element(cache, p, d), 2);
+      std::memcpy(&bits, &cache[element(cache, p, d)], 2);
       return halfValue(bits);
     }
     float scale;
-    std::memcpy(&scale, scaleOf(cache, p), 4);
-    return double(scale) * int8_t(*element(cache, p, d));
+    std::memcpy(&scale, &cache[scaleOf(cache, p)], 4);
+    return double(scale) * int8_t(cache[element(cache, p, d)]);
   }
 
   const float *query(int64_t t, int64_t head) const {
@@ -177,15 +176,22 @@ private:
   std::vector<float> memory;
 };
 
-/// Calls the function on tokens [begin, end) of the operands; `out` has the
-/// stride of q and guards between tokens and at its end.
+/// Calls the function on tokens [begin, end) of the operands, with their keys
+/// and values or a copy of these; `out` has the stride of q and guards between
+/// tokens and at its end.
+void run(AttentionFunction function, const Operands &o, const uint8_t *k,
+         const uint8_t *v, int64_t begin, int64_t end,
+         std::vector<float> &out) {
+  Memory workspace(attentionWorkspaceFloats(o.c.shape()));
+  function(o.q.data() + begin * o.stride, o.stride, k, v, o.c.position + begin,
+           end - begin, out.data() + begin * o.stride, o.stride, o.scale,
+           workspace.data());
+  workspace.checkGuard();
+}
+
 void run(AttentionFunction function, const Operands &o, int64_t begin,
          int64_t end, std::vector<float> &out) {
-  Memory workspace(attentionWorkspaceFloats(o.c.shape()));
-  function(o.q.data() + begin * o.stride, o.stride, o.k.data(), o.v.data(),
-           o.c.position + begin, end - begin, out.data() + begin * o.stride,
-           o.stride, o.scale, workspace.data());
-  workspace.checkGuard();
+  run(function, o, o.k.data(), o.v.data(), begin, end, out);
 }
 
 /// The only token's attention in parts that begin at `borders`, from the last
@@ -384,7 +390,7 @@ class Fenced {
 public:
   Fenced(const uint8_t *bytes, size_t count, bool before)
       : page(size_t(sysconf(_SC_PAGESIZE))),
-        inside((count + page - 1) / page * page) {
+        inside(llvm::alignTo(count, page)) {
     memory = static_cast<uint8_t *>(mmap(nullptr, inside + 2 * page, PROT_NONE,
                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     EXPECT_EQ(mprotect(memory + page, inside, PROT_READ | PROT_WRITE), 0);
@@ -411,15 +417,12 @@ TEST_P(Attention, OnlyBlocksWithAttendedPositionsAreRead) {
             const AttentionFunction function = library(c.shape()).function;
             ASSERT_TRUE(function);
             const Operands o(c);
-            const size_t bytes = (o.length + kKVBlockPositions - 1) /
-                                 kKVBlockPositions * kKVBlockPositions *
-                                 o.rowBytes;
+            const size_t bytes =
+                llvm::alignTo(o.length, kKVBlockPositions) * o.rowBytes;
             const Fenced k(o.k.data(), bytes, before);
             const Fenced v(o.v.data(), bytes, before);
-            Memory workspace(attentionWorkspaceFloats(c.shape()));
             std::vector<float> out = makeOutput(o);
-            function(o.q.data(), o.stride, k.data, v.data, c.position, tokens,
-                     out.data(), o.stride, o.scale, workspace.data());
+            run(function, o, k.data, v.data, 0, tokens, out);
             EXPECT_LT(relativeError(o, out), 5e-6);
           }
         }
