@@ -131,6 +131,9 @@ protected:
   void checkEncoding(const MatrixLayout &layout, const std::string &encode);
   void checkProduct(const MatrixLayout &layout, const std::string &encode,
                     const std::string &linear);
+  void checkGate(const QuantizedMatrix &matrix, AlignedBuffer<uint8_t> &encoded,
+                 const std::string &function, const std::vector<float> &x,
+                 int64_t tokens, double relative, double (*gate)(double));
   void checkEmbedding(const MatrixLayout &layout, const std::string &embedding);
 
   static std::unique_ptr<CompiledModule> compiled;
@@ -142,7 +145,7 @@ Names StepPartsTest::names;
 
 /// y of panel `panel` for one of `rows` tokens, by the interpreter.
 std::vector<float> expectedPanel(const QuantizedMatrix &matrix, size_t panel,
-                                 const float *x, Rows rows = Rows::Few) {
+                                 const float *x, Rows rows) {
   std::vector<float> y(matrix.layout.panels[panel].rows);
   reference::linear(matrix, panel, x, rows, y.data());
   return y;
@@ -271,11 +274,11 @@ TEST_P(StepPartsTest, ProductWithGroupsHasTheBitsOfTheInterpreter) {
 }
 
 /// y of all panels, one after the other, for one token.
-std::vector<float> expectedPanels(const QuantizedMatrix &matrix,
-                                  const float *x) {
+std::vector<float> expectedPanels(const QuantizedMatrix &matrix, const float *x,
+                                  Rows rows) {
   std::vector<float> y;
   for (size_t p = 0; p < matrix.layout.panels.size(); ++p) {
-    std::vector<float> panel = expectedPanel(matrix, p, x);
+    std::vector<float> panel = expectedPanel(matrix, p, x, rows);
     y.insert(y.end(), panel.begin(), panel.end());
   }
   return y;
@@ -298,7 +301,7 @@ TEST_P(StepPartsTest, PanelsOfOneSourceShareAnOutput) {
                        {packed, encoded, sum, tokens, tokens, thread, threads});
       }
       for (int64_t t = 0; t < tokens; ++t) {
-        auto expected = expectedPanels(matrix, &x[264 * t]);
+        auto expected = expectedPanels(matrix, &x[264 * t], rowsOf(tokens));
         for (int64_t row = 0; row < 135; ++row) {
           ASSERT_EQ(row < 102 ? first[102 * t + row]
                               : second[33 * t + row - 102],
@@ -325,27 +328,28 @@ TEST_P(StepPartsTest, AddingProductKeepsTheResidual) {
       compiled->call(name().add,
                      {packed, encoded, y, tokens, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
-      auto expected = expectedPanel(matrix, 0, &x[96 * t]);
+      auto expected = expectedPanel(matrix, 0, &x[96 * t], rowsOf(tokens));
       for (int64_t row = 0; row < rows; ++row)
         ASSERT_EQ(y[t * rows + row], residual[t * rows + row] + expected[row]);
     }
   }
 }
 
-void checkGate(CompiledModule &compiled, const QuantizedMatrix &matrix,
-               AlignedBuffer<uint8_t> &encoded, const std::string &function,
-               const std::vector<float> &x, int64_t tokens, double relative,
-               double (*gate)(double)) {
+void StepPartsTest::checkGate(const QuantizedMatrix &matrix,
+                              AlignedBuffer<uint8_t> &encoded,
+                              const std::string &function,
+                              const std::vector<float> &x, int64_t tokens,
+                              double relative, double (*gate)(double)) {
   AlignedBuffer<uint8_t> packed = pack(matrix);
   int64_t rows = matrix.layout.panels[0].rows;
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> y(rows * tokens, NAN);
     for (int64_t thread = 0; thread < threads; ++thread)
-      compiled.call(function,
-                    {packed, encoded, y, tokens, tokens, thread, threads});
+      compiled->call(function,
+                     {packed, encoded, y, tokens, tokens, thread, threads});
     for (int64_t t = 0; t < tokens; ++t) {
-      auto g = expectedPanel(matrix, 0, &x[128 * t]);
-      auto u = expectedPanel(matrix, 1, &x[128 * t]);
+      auto g = expectedPanel(matrix, 0, &x[128 * t], rowsOf(tokens));
+      auto u = expectedPanel(matrix, 1, &x[128 * t], rowsOf(tokens));
       for (int64_t row = 0; row < rows; ++row) {
         double expected = gate(g[row]) * u[row];
         ASSERT_NEAR(y[t * rows + row], expected,
@@ -365,16 +369,15 @@ TEST_P(StepPartsTest, GatesAreAccurate) {
       x[128 * t + j] *= std::pow(10.0f, t - 4);
   QuantizedMatrix full = randomMatrix(gateLayout(64), 12);
   auto encoded = encode(name().encodeGate, full, x, tokens, 1);
-  checkGate(*compiled, full, encoded, name().silu, x, tokens, 1e-6,
+  checkGate(full, encoded, name().silu, x, tokens, 1e-6,
             [](double g) { return g / (1 + std::exp(-g)); });
   QuantizedMatrix partial = randomMatrix(gateLayout(50), 13);
   auto other = encode(name().encodeGate, partial, x, tokens, 1);
   // The exponent, up to 88, is itself rounded to f32.
-  checkGate(*compiled, partial, other, name().gelu, x, tokens, 2e-5,
-            [](double g) {
-              double u = std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
-              return g / (1 + std::exp(-2 * u));
-            });
+  checkGate(partial, other, name().gelu, x, tokens, 2e-5, [](double g) {
+    double u = std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
+    return g / (1 + std::exp(-2 * u));
+  });
 }
 
 void StepPartsTest::checkEmbedding(const MatrixLayout &layout,
