@@ -138,7 +138,8 @@ int64_t picollm_model_layers(const picollm_model *model);
 int64_t picollm_model_embedding(const picollm_model *model);
 /* Size of the weight file. */
 uint64_t picollm_model_weights_bytes(const picollm_model *model);
-/* Bytes that the KV cache of a session with that many positions takes. */
+/* Bytes that the KV cache of a session with that many positions takes; 0 for
+ * a number of positions that no session can have. */
 uint64_t picollm_model_kv_bytes(const picollm_model *model, int64_t context);
 
 /* ---- Text and tokens ---------------------------------------------------- */

@@ -159,7 +159,9 @@ uint64_t picollm_model_weights_bytes(const picollm_model *model) {
   return model->weightsBytes;
 }
 uint64_t picollm_model_kv_bytes(const picollm_model *model, int64_t context) {
-  return model->compiled->kv_bytes(context);
+  const picollm_compiled_model &compiled = *model->compiled;
+  return context < 1 || context > compiled.context ? 0
+                                                   : compiled.kv_bytes(context);
 }
 
 // ---- Text and tokens ------------------------------------------------------

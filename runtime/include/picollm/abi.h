@@ -68,7 +68,7 @@ typedef struct picollm_compiled_model {
   int64_t embedding;
   int64_t kv_heads;
   int64_t head_size;
-  uint64_t (*kv_bytes)(int64_t context);
+  uint64_t (*kv_bytes)(int64_t context); /* of at most that context */
   uint64_t (*scratch_bytes)(int64_t tokens, int32_t threads);
   const picollm_variant *variants; /* best first; the runtime takes the first
                                       that the CPU can run */

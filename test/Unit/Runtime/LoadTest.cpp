@@ -87,6 +87,9 @@ TEST_F(Load, GoodModelAnswersWhatItIs) {
   EXPECT_EQ(picollm_model_embedding(model), 8);
   EXPECT_EQ(picollm_model_weights_bytes(model), 4096u + FAKE_CONTENT_BYTES);
   EXPECT_EQ(picollm_model_kv_bytes(model, 10), 16u * 8 * 2);
+  EXPECT_EQ(picollm_model_kv_bytes(model, 0), 0u);
+  EXPECT_EQ(picollm_model_kv_bytes(model, FAKE_CONTEXT + 1), 0u);
+  EXPECT_EQ(picollm_model_kv_bytes(model, INT64_MAX), 0u);
   picollm_model_free(model);
 }
 
