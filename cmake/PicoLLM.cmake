@@ -56,13 +56,15 @@ function(picollm_add_tool name)
   install(TARGETS ${name})
 endfunction()
 
-# picollm_add_unittest(Name source... [LINK target...]): a GoogleTest program;
-# each of its cases is a test of ctest, labelled with the directory below test/.
-# Those in Unit/ are run by check-picollm-unit and check-picollm-unit-<directory>
+# picollm_add_unittest(Name source... [LINK target...] [PARAMETERS name...]): a
+# GoogleTest program; each of its cases is a test of ctest, labelled with the
+# directory below test/. With PARAMETERS it is one test for each of these
+# parameters, whose cases then share what is slow to set up, and one for the
+# rest. Those in Unit/ are run by check-picollm-unit and check-picollm-unit-<directory>
 # (test/Lit.cmake); `ninja unittests` builds all programs.
 add_custom_target(unittests)
 function(picollm_add_unittest name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINK;PARAMETERS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
@@ -77,8 +79,23 @@ function(picollm_add_unittest name)
   endif()
   file(RELATIVE_PATH directory ${PROJECT_SOURCE_DIR}/test
        ${CMAKE_CURRENT_SOURCE_DIR})
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-                       PROPERTIES LABELS ${directory} ${environment})
+  if(ARG_PARAMETERS)
+    set(rest "-")
+    foreach(parameter ${ARG_PARAMETERS})
+      add_test(NAME ${name}.${parameter}
+               COMMAND ${name} --gtest_filter=*/${parameter})
+      set_tests_properties(${name}.${parameter} PROPERTIES
+        LABELS ${directory} ${environment}
+        SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+      string(APPEND rest "*/${parameter}:")
+    endforeach()
+    add_test(NAME ${name}.rest COMMAND ${name} --gtest_filter=${rest})
+    set_tests_properties(${name}.rest PROPERTIES
+      LABELS ${directory} ${environment})
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+                         PROPERTIES LABELS ${directory} ${environment})
+  endif()
   if(NOT directory MATCHES "^Unit/")
     return()
   endif()
