@@ -5,9 +5,22 @@
 #include "mlir/Support/LogicalResult.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "picollm/Conversion/Kernels.h"
 #include "picollm/Pipelines/Pipelines.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+// Here for --help; looked for before the driver, which wants a file.
+static llvm::cl::opt<bool>
+    listKernels("list-kernels",
+                llvm::cl::desc("Print every inner kernel of each instruction "
+                               "set, its tile and the CPU features it needs"));
 
 int main(int argc, char **argv) {
+  if (argc == 2 && llvm::StringRef(argv[1]) == "--list-kernels") {
+    picollm::listKernels(llvm::outs());
+    return 0;
+  }
   mlir::DialectRegistry registry;
   picollm::registerDialects(registry);
 

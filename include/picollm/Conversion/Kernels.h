@@ -30,6 +30,9 @@
 #include <string>
 #include <vector>
 
+namespace llvm {
+class raw_ostream;
+}
 namespace mlir {
 class OpPassManager;
 }
@@ -82,6 +85,10 @@ mlir::func::FuncOp getDotKernel(mlir::ModuleOp module, const DotKernel &kernel);
 
 /// Every kernel there is for `isa`, as public functions.
 void addAllKernels(mlir::ModuleOp module, InstructionSet isa);
+
+/// Prints them for all instruction sets, a line each: name, operation, width,
+/// columns of a group, tile by the default schedule, CPU features needed.
+void listKernels(llvm::raw_ostream &out);
 
 /// Adds the conversions from func, scf, vector and arith to the LLVM dialect.
 void addConversionsToLLVM(mlir::OpPassManager &manager);
