@@ -111,6 +111,31 @@ TEST(ThreadPool, LateRoundsThatAreUnevenByNatureTellNothing) {
   EXPECT_TRUE(pool.getBarrier().isPolling());
 }
 
+// --gtest_output=json says how long a round takes; no limit is asked for.
+TEST(ThreadPool, ManyRoundsWithoutWork) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int64_t rounds = 100000;
+  ThreadPool pool;
+  pool.start(2);
+  struct Shared {
+    Barrier &barrier;
+    std::atomic<int64_t> done{0};
+  } shared{pool.getBarrier()};
+  const Clock::time_point begin = Clock::now();
+  pool.run(
+      [](void *argument, int32_t, int32_t) {
+        auto &shared = *static_cast<Shared *>(argument);
+        for (int64_t round = 0; round < rounds; ++round)
+          shared.barrier.wait();
+        shared.done += rounds;
+      },
+      &shared);
+  const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      Clock::now() - begin);
+  EXPECT_EQ(shared.done, 2 * rounds);
+  RecordProperty("nanoseconds_per_round", int(time.count() / rounds));
+}
+
 TEST(ThreadPool, MayEndWithoutARun) {
   ThreadPool pool;
   pool.start(4);
