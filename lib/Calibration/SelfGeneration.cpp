@@ -32,12 +32,14 @@ static int32_t sample(const float *logits, int64_t count,
   return count - 1;
 }
 
+// Texts that are written side by side: their keys and values are all in memory.
+static constexpr int64_t batch = 18;
+
 Expected<TokenSequences>
 picollm::selfGenerateTexts(ReferenceModel &model,
                            const SelfGenerationOptions &options) {
   int64_t length = std::min(options.tokens, model.context());
   TokenSequences texts(options.texts);
-  std::vector<Sequence> sequences(options.texts);
   std::vector<std::mt19937_64> generators;
   for (int64_t i = 0; i < options.texts; ++i) {
     // A generator each, so that a text does not depend on how many there are.
@@ -45,19 +47,24 @@ picollm::selfGenerateTexts(ReferenceModel &model,
     int32_t random = uniform(generators[i]) * model.vocabulary();
     texts[i].push_back(options.begin.value_or(random));
   }
-  Progress progress("write text", length, "tokens");
-  for (int64_t position = 1; position < length; ++position) {
-    std::vector<Feed> feeds;
-    for (int64_t i = 0; i < options.texts; ++i)
-      feeds.push_back({&sequences[i], llvm::ArrayRef(texts[i]).take_back()});
-    Expected<Matrix> logits = model.forward(feeds);
-    if (!logits)
-      return logits.takeError();
-    parallelFor(options.texts, [&](int64_t i) {
-      texts[i].push_back(
-          sample(logits->row(i), logits->columns, generators[i]));
-    });
-    progress.update(position + 1);
+  Progress progress("write text", options.texts * length, "tokens");
+  for (int64_t first = 0; first < options.texts; first += batch) {
+    const int64_t count = std::min(batch, options.texts - first);
+    std::vector<Sequence> sequences(count);
+    for (int64_t position = 1; position < length; ++position) {
+      std::vector<Feed> feeds;
+      for (int64_t i = 0; i < count; ++i)
+        feeds.push_back(
+            {&sequences[i], llvm::ArrayRef(texts[first + i]).take_back()});
+      Expected<Matrix> logits = model.forward(feeds);
+      if (!logits)
+        return logits.takeError();
+      parallelFor(count, [&](int64_t i) {
+        texts[first + i].push_back(
+            sample(logits->row(i), logits->columns, generators[first + i]));
+      });
+      progress.update(first * length + count * (position + 1));
+    }
   }
   return texts;
 }

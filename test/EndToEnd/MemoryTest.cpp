@@ -46,13 +46,8 @@ std::map<std::string, int64_t> peaksOf(uint32_t layers,
   std::string folder = testFolder() + "/" + std::to_string(layers);
   std::string model = folder + ".gguf";
   widerLlama(layers).writer().write(model);
-  std::ofstream text(folder + ".txt");
-  for (int i = 0; i < 60; ++i)
-    text << "%0123456789ABCDEFGHIJ" << i;
-  text.close();
   EXPECT_TRUE(runTool("picollm-compile \"" + model + "\" " + options +
-                      " -j2 --quiet --calibration=\"" + folder +
-                      ".txt\" --calibration-texts=2 -o \"" + folder +
+                      " -j2 --quiet -o \"" + folder +
                       "\" --name=wide --report=\"" + folder + ".report\""));
   std::map<std::string, int64_t> peaks;
   auto report = nlohmann::json::parse(readFile(folder + ".report/stages.json"));
@@ -61,19 +56,33 @@ std::map<std::string, int64_t> peaksOf(uint32_t layers,
   return peaks;
 }
 
+/// The same, calibrated on two texts that are given.
+std::map<std::string, int64_t> peaksWithTexts(uint32_t layers,
+                                              const std::string &options) {
+  const std::string path = testFolder() + "/text.txt";
+  std::ofstream text(path);
+  for (int i = 0; i < 60; ++i)
+    text << "%0123456789ABCDEFGHIJ" << i;
+  text.close();
+  return peaksOf(layers, options + " --calibration=\"" + path +
+                             "\" --calibration-texts=2");
+}
+
 /// docs/memory.md: besides the machine code, no stage holds more than a few
 /// matrices at once, so that a layer adds no more than what is said of it.
 TEST(MemoryTest, NoStageOfACompilationHoldsAllLayers) {
   if (!memoryIsKnown())
     GTEST_SKIP() << "nothing says how much memory is the program's own";
-  const auto few = peaksOf(2, "--bits=4"), many = peaksOf(14, "--bits=4");
+  const auto few = peaksWithTexts(2, "--bits=4"),
+             many = peaksWithTexts(14, "--bits=4");
   // 12 layers are 37.7 MB as floats, 18.9 MB as codes of two bytes.
   const int64_t layers = 12 * 786432;
   for (const auto &[stage, bytes] : many) {
     ASSERT_TRUE(few.count(stage)) << stage;
     EXPECT_LT(bytes - few.at(stage), layers) << stage;
   }
-  // n = 768 columns, m = 768 rows, S = 2 x 768 x 256 weights, w = 1536, T = 1024.
+  // n = 768 columns, m = 768 rows, S = 2 x 768 x 256 weights, w = 1536, T =
+  // 1024.
   const int64_t moment = 20 * (768 * 768 + 768 * 768), stack = 2 * 768 * 256,
                 text = 4 * 1024 * (4 * 1536 + 1024),
                 gradients = 4 * 1024 * (4 * 1536 + 3 * 1024);
@@ -81,9 +90,20 @@ TEST(MemoryTest, NoStageOfACompilationHoldsAllLayers) {
             32000000 + moment + 8 * stack + text + gradients);
   // With the drift of the input, and the float model beside.
   const int64_t drift = 28 * 768 * 768 + 16 * stack + 4 * 1024 * 4 * 1536;
-  EXPECT_LT(many.at("quantize"),
-            32000000 + moment + 16 * stack + text + drift);
+  EXPECT_LT(many.at("quantize"), 32000000 + moment + 16 * stack + text + drift);
   EXPECT_LT(many.at("pack"), 32000000 + 4 * stack);
+}
+
+/// As many texts as are written side by side, and four times as many.
+TEST(MemoryTest, TextsThatTheModelWritesDoNotAddUp) {
+  if (!memoryIsKnown())
+    GTEST_SKIP() << "nothing says how much memory is the program's own";
+  ASSERT_EQ(setenv("XDG_CACHE_HOME", testFolder().c_str(), 1), 0);
+  const auto few = peaksOf(3, "--scheme=gptq --bits=4 --calibration-texts=18"),
+             many = peaksOf(3, "--scheme=gptq --bits=4 --calibration-texts=72");
+  // The keys and values of 54 texts, 256 positions in 3 layers.
+  const int64_t cache = 8 * 54 * 256 * 3 * 2 * 64;
+  EXPECT_LT(many.at("texts") - few.at("texts"), cache / 4);
 }
 
 TEST(MemoryTest, LoadingDoesNotCopyTheWeights) {

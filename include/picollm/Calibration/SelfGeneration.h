@@ -16,9 +16,10 @@ struct SelfGenerationOptions {
   std::optional<int32_t> begin;
 };
 
-/// Texts sampled from the model at temperature 1, all of them side by side, so
-/// that the weights are read once per token of all. Equal for every number of
-/// threads. (The idea: LLM-QAT, Liu et al., arXiv:2305.17888, section 3.1.)
+/// Texts sampled from the model at temperature 1, some of them side by side, so
+/// that the weights are read once per token of all these. Equal for every
+/// number of threads. (The idea: LLM-QAT, Liu et al., arXiv:2305.17888,
+/// section 3.1.)
 llvm::Expected<TokenSequences>
 selfGenerateTexts(ReferenceModel &model, const SelfGenerationOptions &options);
 

@@ -31,6 +31,11 @@ TEST(SelfGeneration, SameSeedSameTextsForEveryThreadCountAndNumberOfTexts) {
     EXPECT_EQ(text.size(), 20u);
     EXPECT_EQ(text.front(), 7);
   }
+  // More than are written at once.
+  TokenSequences many = expectValue(selfGenerateTexts(*model, options(40, 20)));
+  ASSERT_EQ(many.size(), 40u);
+  EXPECT_TRUE(std::equal(one.begin(), one.end(), many.begin()));
+  EXPECT_EQ(many.back().size(), 20u);
   SelfGenerationOptions otherSeed = options(3, 20);
   otherSeed.seed = 2;
   EXPECT_NE(expectValue(selfGenerateTexts(*model, otherSeed)), one);
