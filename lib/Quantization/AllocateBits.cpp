@@ -126,6 +126,47 @@ static llvm::Error checkBudget(llvm::ArrayRef<LossTable> tables,
       static_cast<long long>(below ? smallest : largest));
 }
 
+/// Of sums of the same numbers in another order.
+static bool isNear(double a, double b) {
+  return std::fabs(a - b) <= 1e-9 * std::fabs(b);
+}
+
+llvm::Error picollm::verifyAllocation(llvm::ArrayRef<LossTable> tables,
+                                      const FileBudget &budget,
+                                      const Allocation &allocation) {
+  if (allocation.stacks.size() != tables.size())
+    return llvm::createStringError("allocation has %zu stacks for %zu tables",
+                                   allocation.stacks.size(), tables.size());
+  int64_t bytes = budget.fixedBytes;
+  double loss = 0;
+  for (auto [i, stack] : llvm::enumerate(allocation.stacks)) {
+    const std::optional<BlockWidths> widths = blockWidthsOf(tables[i], stack);
+    if (!widths)
+      return llvm::createStringError(
+          "allocation of stack %zu has a layout that its blocks do not have",
+          i);
+    const std::vector<double> losses = panelLosses(tables[i], *widths);
+    if (!std::equal(losses.begin(), losses.end(), stack.losses.begin(),
+                    stack.losses.end(), isNear))
+      return llvm::createStringError(
+          "allocation of stack %zu states other losses than its widths have",
+          i);
+    bytes += matrixBytes(stack.layout);
+    loss = std::accumulate(losses.begin(), losses.end(), loss);
+  }
+  if (bytes != allocation.fileBytes || bytes > budget.fileBytes)
+    return llvm::createStringError(
+        "allocation takes %lld bytes of %lld, stated are %lld",
+        static_cast<long long>(bytes), static_cast<long long>(budget.fileBytes),
+        static_cast<long long>(allocation.fileBytes));
+  if (const std::optional<Optimality> &stated = allocation.optimality)
+    if (!isNear(stated->loss, loss) || !(stated->bound <= stated->loss))
+      return llvm::createStringError(
+          "allocation loses %g, stated are %g and a bound of %g", loss,
+          stated->loss, stated->bound);
+  return llvm::Error::success();
+}
+
 llvm::Expected<Allocation>
 picollm::allocateBits(llvm::ArrayRef<LossTable> tables,
                       const FileBudget &budget) {
@@ -156,6 +197,8 @@ picollm::allocateBits(llvm::ArrayRef<LossTable> tables,
     allocation.fileBytes = chosen.fileBytes();
     allocation.optimality =
         optimalityOf(*first, sumOfLosses(allocation.stacks));
+    if (llvm::Error error = verifyAllocation(tables, budget, allocation))
+      return std::move(error);
     return allocation;
   }
 }

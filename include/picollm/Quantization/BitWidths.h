@@ -89,6 +89,13 @@ struct FileBudget {
 llvm::Expected<Allocation> allocateBits(llvm::ArrayRef<LossTable> tables,
                                         const FileBudget &budget);
 
+/// Counts the file of an allocation again and looks its losses up again: fails
+/// where it states other ones, is beyond the budget or loses less than its
+/// bound. What allocateBits returns has passed.
+llvm::Error verifyAllocation(llvm::ArrayRef<LossTable> tables,
+                             const FileBudget &budget,
+                             const Allocation &allocation);
+
 /// The width of each block of a table: [panel][block], as indices into
 /// candidateWidths.
 using BlockWidths = std::vector<std::vector<size_t>>;

@@ -153,6 +153,42 @@ TEST(AllocateBits, NothingUsefulFitsInWhatIsLeft) {
   EXPECT_GT(segments, 16u);
 }
 
+TEST(AllocateBits, SpoiltAnswersAreFound) {
+  std::vector<LossTable> tables = {randomTable(1, 512, 32, {64, 96}),
+                                   randomTable(2, 256, 16, {96})};
+  const FileBudget budget = FileBudget::ofBits(3, weightsOf(tables), 4096);
+  const Allocation good = llvm::cantFail(allocateBits(tables, budget));
+  EXPECT_FALSE(verifyAllocation(tables, budget, good));
+  auto complaint = [&](llvm::function_ref<void(Allocation &)> spoil) {
+    Allocation bad = good;
+    spoil(bad);
+    return llvm::toString(verifyAllocation(tables, budget, bad));
+  };
+  EXPECT_EQ(complaint([](Allocation &a) { a.stacks.pop_back(); }),
+            "allocation has 1 stacks for 2 tables");
+  EXPECT_EQ(complaint([](Allocation &a) { a.stacks[1].layout.columns = 128; }),
+            "allocation of stack 1 has a layout that its blocks do not have");
+  EXPECT_EQ(complaint([](Allocation &a) { a.stacks[0].losses[1] *= 0.99; }),
+            "allocation of stack 0 states other losses than its widths have");
+  EXPECT_EQ(complaint([](Allocation &a) {
+              ++a.stacks[0].layout.panels[0].segments[0].bits;
+            }).substr(0, 22),
+            "allocation of stack 0 ");
+  EXPECT_EQ(complaint([](Allocation &a) { a.fileBytes -= 64; }).substr(0, 17),
+            "allocation takes ");
+  EXPECT_EQ(
+      complaint([](Allocation &a) { a.optimality->loss *= 2; }).substr(0, 16),
+      "allocation loses");
+  EXPECT_EQ(complaint([](Allocation &a) {
+              a.optimality->bound = 2 * a.optimality->loss;
+            }).substr(0, 16),
+            "allocation loses");
+  FileBudget smaller = budget;
+  smaller.fileBytes = good.fileBytes - 1;
+  EXPECT_TRUE(llvm::toString(verifyAllocation(tables, smaller, good))
+                  .find("allocation takes ") == 0);
+}
+
 TEST(AllocateBits, MissesTheBudgetByLessThanATenthOfAPercent) {
   std::vector<LossTable> tables;
   for (unsigned layer = 0; layer < 6; ++layer) {
