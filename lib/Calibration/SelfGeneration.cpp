@@ -1,9 +1,11 @@
 //===- SelfGeneration.cpp - calibration texts by the model itself ---------===//
 
-#include "picollm/Calibration/SelfGeneration.h"
+#include "SelfGeneration.h"
+
 #include "picollm/Support/Parallel.h"
 #include "picollm/Support/Progress.h"
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <random>
 
@@ -67,4 +69,38 @@ picollm::selfGenerateTexts(ReferenceModel &model,
     }
   }
   return texts;
+}
+
+Expected<WritingEstimate>
+picollm::measureSelfGeneration(ReferenceModel &model,
+                               const SelfGenerationOptions &options) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t length = std::min(options.tokens, model.context());
+  SelfGenerationOptions few = options;
+  few.texts = std::min(options.texts, batch);
+  // The first tokens read the weights for the first time.
+  std::optional<TokenSequences> begun;
+  double first = 0, later = 0;
+  for (double *seconds : {&first, &later}) {
+    few.tokens = std::min<int64_t>(length, seconds == &first ? 2 : 6);
+    const Clock::time_point start = Clock::now();
+    Expected<TokenSequences> texts = selfGenerateTexts(model, few);
+    if (!texts)
+      return texts.takeError();
+    begun = std::move(*texts);
+    *seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  WritingEstimate result;
+  const int64_t batches = (options.texts + batch - 1) / batch;
+  const int64_t measured = std::max<int64_t>(few.tokens - 1, 1);
+  result.seconds =
+      first + double(batches * (length - 1)) * later / double(measured);
+  std::mt19937_64 generator(options.seed);
+  for (int64_t i = 0; i < options.texts; ++i) {
+    std::vector<int32_t> &text =
+        result.texts.emplace_back((*begun)[i % few.texts]);
+    while (int64_t(text.size()) < length)
+      text.push_back(uniform(generator) * model.vocabulary());
+  }
+  return result;
 }

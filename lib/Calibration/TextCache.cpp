@@ -1,6 +1,6 @@
 //===- TextCache.cpp - generated texts are kept for the next time ---------===//
 
-#include "picollm/Calibration/SelfGeneration.h"
+#include "SelfGeneration.h"
 #include "picollm/Support/FileSample.h"
 #include "picollm/Support/WriteFile.h"
 #include "llvm/ADT/STLExtras.h"
@@ -53,11 +53,13 @@ static std::string cachePath(StringRef identity,
   return std::string(path);
 }
 
-/// One line of numbers per text; nothing where the file is not what this
-/// program wrote for these options.
+/// One line of numbers per text; nothing where there is no file, or it is not
+/// what this program wrote for these options.
 static std::optional<TokenSequences>
 readCache(StringRef path, const SelfGenerationOptions &options,
           int64_t vocabulary) {
+  if (path.empty())
+    return std::nullopt;
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return std::nullopt;
@@ -101,11 +103,22 @@ picollm::selfGenerateTextsCached(ReferenceModel &model, StringRef modelFile,
   if (!identity)
     return identity.takeError();
   std::string path = cachePath(*identity, options);
-  if (!path.empty())
-    if (auto texts = readCache(path, options, model.vocabulary()))
-      return std::move(*texts);
+  if (auto texts = readCache(path, options, model.vocabulary()))
+    return std::move(*texts);
   Expected<TokenSequences> texts = selfGenerateTexts(model, options);
   if (texts && !path.empty())
     writeCache(path, *texts);
   return texts;
+}
+
+Expected<WritingEstimate>
+picollm::estimateSelfGeneration(ReferenceModel &model, StringRef modelFile,
+                                const SelfGenerationOptions &options) {
+  Expected<std::string> identity = modelFileIdentity(modelFile);
+  if (!identity)
+    return identity.takeError();
+  if (auto texts =
+          readCache(cachePath(*identity, options), options, model.vocabulary()))
+    return WritingEstimate{0, std::move(*texts)};
+  return measureSelfGeneration(model, options);
 }

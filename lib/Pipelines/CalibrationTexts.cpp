@@ -50,6 +50,7 @@ private:
   mlir::ModuleOp module;
   std::vector<uint64_t> tables; ///< for the alignment that they want
   Tokenizer tokenizer;
+  double writingSeconds = 0; ///< estimated
 };
 
 } // namespace
@@ -105,7 +106,13 @@ llvm::Expected<TokenSequences> CalibrationReader::generateTexts(int64_t count) {
   generation.texts = count;
   if (tokenizer.bos() >= 0)
     generation.begin = tokenizer.bos();
-  return selfGenerateTextsCached(**model, options.model, generation);
+  if (!options.estimate)
+    return selfGenerateTextsCached(**model, options.model, generation);
+  auto estimate = estimateSelfGeneration(**model, options.model, generation);
+  if (!estimate)
+    return estimate.takeError();
+  writingSeconds = estimate->seconds;
+  return std::move(estimate->texts);
 }
 
 /// Tokens of an item at most.
@@ -158,6 +165,7 @@ llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
                                              : readTexts(factor * count);
     if (!texts)
       return texts.takeError();
+    sets.writingSeconds = writingSeconds;
     sets.tuning = std::move(*texts);
     sets.calibration = sets.tuning.first({size_t(count)});
     sets.tuning = sets.tuning.startingAt(sets.calibration.size());

@@ -14,6 +14,9 @@ struct CalibrationSets {
   /// `factor` times as much, as far as there is so much; what calibration has
   /// not seen comes first.
   CalibrationSet tuning;
+  /// With `estimate`, what it would take the model to write them: then they
+  /// only begin as they would.
+  double writingSeconds = 0;
 };
 
 /// The texts that the options name, or, where they name none, texts that the

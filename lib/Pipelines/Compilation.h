@@ -97,6 +97,7 @@ private:
   BundleTools bundleTools; ///< for options.bundle
   std::unique_ptr<Output> output;
   PipelineOptions passOptions;
+  double writingSeconds = 0; ///< CalibrationSets::writingSeconds
 };
 
 } // namespace picollm

@@ -91,6 +91,8 @@ llvm::Error Compilation::estimate() {
     total += seconds;
     os << "  " << llvm::left_justify(stage, 10) << clockTime(seconds) << '\n';
   };
+  if (writingSeconds > 0)
+    print("texts", writingSeconds);
   for (const auto &[one, two] : llvm::zip_equal(few, more)) {
     measured += one.seconds + two.seconds;
     bytes = std::max(bytes, two.peakAnonymousBytes);

@@ -90,6 +90,7 @@ llvm::Error Compilation::writeCalibrationTokens() {
                                     isTuned() ? tuningTexts : 1);
     if (!sets)
       return sets.takeError();
+    writingSeconds = sets->writingSeconds;
     if (isTuned()) {
       if (options.tuneMinutes == 0 && options.tuneSteps == 0)
         passOptions.tune.steps = Distillation::stepsOfRound(sets->tuning);

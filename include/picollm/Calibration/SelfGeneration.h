@@ -30,6 +30,19 @@ llvm::Expected<TokenSequences>
 selfGenerateTextsCached(ReferenceModel &model, llvm::StringRef modelFile,
                         const SelfGenerationOptions &options);
 
+/// What writing them would take.
+struct WritingEstimate {
+  double seconds = 0; ///< 0 where they are in the cache
+  /// Those of the cache, or texts of the same lengths that begin alike and go
+  /// on at random.
+  TokenSequences texts;
+};
+
+/// Writes the first few tokens alone.
+llvm::Expected<WritingEstimate>
+estimateSelfGeneration(ReferenceModel &model, llvm::StringRef modelFile,
+                       const SelfGenerationOptions &options);
+
 /// SHA-256 in hexadecimal of the file's sample (addSample), or of a folder's
 /// JSON and safetensors files'.
 llvm::Expected<std::string> modelFileIdentity(llvm::StringRef path);

@@ -118,6 +118,28 @@ TEST_F(TextCache, SecondCallReadsWhatTheFirstWrote) {
   EXPECT_EQ(first[0].size(), 5u);
 }
 
+TEST_F(TextCache, EstimatesWriteNothingAndReadWhatIsThere) {
+  TinyModel tiny;
+  auto model = tiny.interpreter();
+  WritingEstimate estimate =
+      expectValue(estimateSelfGeneration(*model, tiny.path, options(40, 20)));
+  EXPECT_GT(estimate.seconds, 0);
+  EXPECT_TRUE(files().empty());
+  const TokenSequences written =
+      expectValue(selfGenerateTextsCached(*model, tiny.path, options(40, 20)));
+  ASSERT_EQ(estimate.texts.size(), 40u);
+  for (size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(estimate.texts[i].size(), 20u);
+    if (i < 18)
+      EXPECT_TRUE(std::equal(written[i].begin(), written[i].begin() + 6,
+                             estimate.texts[i].begin()));
+  }
+  estimate =
+      expectValue(estimateSelfGeneration(*model, tiny.path, options(40, 20)));
+  EXPECT_EQ(estimate.seconds, 0);
+  EXPECT_EQ(estimate.texts, written);
+}
+
 TEST_F(TextCache, DamagedCacheIsWrittenAnew) {
   TinyModel tiny;
   auto model = tiny.interpreter();
