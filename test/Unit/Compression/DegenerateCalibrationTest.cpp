@@ -79,6 +79,12 @@ TEST(DegenerateCalibration, ALayerOfZeros) {
     tiny.set(weight, 0);
     expectQuantized(tiny, texts);
   }
+  SCOPED_TRACE("all matrices");
+  ChangedTinyModel tiny;
+  for (const char *weight : {"attn_q", "attn_k", "attn_v", "attn_output",
+                             "ffn_gate", "ffn_up", "ffn_down"})
+    tiny.set(std::string("blk.0.") + weight + ".weight", 0);
+  expectQuantized(tiny, texts);
 }
 
 TEST(DegenerateCalibration, InputsThatAreAlwaysZero) {
