@@ -94,8 +94,9 @@ int64_t ProductEmitter::top() const {
 int64_t ProductEmitter::bias() const {
   if (hooks.dotUnsigned)
     return 128;
-  // `multiply` takes 0..127 and is cheaper than `multiplySigned`.
-  return !hooks.dot && hooks.productsPerWord == 2 && top() < 64 ? 64 : 0;
+  // `multiply` takes 0..127 and is cheaper than `multiplySigned`; the smaller
+  // the numbers are, the more products their sum has room for.
+  return !hooks.dot && hooks.productsPerWord == 2 && top() < 64 ? top() : 0;
 }
 
 /// Multiplications whose sum fits int16.
