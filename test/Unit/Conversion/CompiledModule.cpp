@@ -46,6 +46,11 @@ std::string picollm::reasonNotToRun(InstructionSet isa) {
   return "nothing here runs " + architectureOf(isa).str();
 }
 
+uint32_t picollm::numberFrom(const char *variable, uint32_t otherwise) {
+  const char *text = std::getenv(variable);
+  return text ? uint32_t(std::strtoul(text, nullptr, 10)) : otherwise;
+}
+
 CompiledModule::CompiledModule(InstructionSet isa)
     : isa(isa),
       module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}

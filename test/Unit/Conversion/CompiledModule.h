@@ -25,6 +25,9 @@ namespace picollm {
 /// Why functions of `isa` cannot be called here, or "".
 std::string reasonNotToRun(InstructionSet isa);
 
+/// A number from the environment, which scripts/fuzz-kernels sets.
+uint32_t numberFrom(const char *variable, uint32_t otherwise);
+
 /// A buffer aligned as the runtime's.
 template <typename T> class AlignedBuffer {
 public:

@@ -371,12 +371,6 @@ TEST_P(DotKernels, SumsDoNotDependOnTheSchedule) {
   compiled.reset();
 }
 
-/// A number from the environment, which scripts/fuzz-kernels sets.
-uint32_t numberFrom(const char *variable, uint32_t otherwise) {
-  const char *text = std::getenv(variable);
-  return text ? uint32_t(std::strtoul(text, nullptr, 10)) : otherwise;
-}
-
 TEST_P(DotKernels, RandomProblems) {
   const uint32_t rounds = numberFrom("PICOLLM_KERNEL_ROUNDS", 100);
   const uint32_t seed = numberFrom("PICOLLM_KERNEL_SEED", 1);

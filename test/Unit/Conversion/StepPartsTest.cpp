@@ -69,6 +69,11 @@ struct Names {
       rotation, groupedEncode, groupedLinear, groupedEmbedding;
 };
 
+std::string publish(mlir::func::FuncOp function) {
+  function.setPublic();
+  return function.getName().str();
+}
+
 class StepPartsTest : public testing::TestWithParam<InstructionSet> {
 protected:
   static void TearDownTestSuite() { compiled.reset(); }
@@ -80,10 +85,6 @@ protected:
       return;
     compiled = std::make_unique<CompiledModule>(GetParam());
     StepParts parts(compiled->getModule(), GetParam());
-    auto publish = [](mlir::func::FuncOp function) {
-      function.setPublic();
-      return function.getName().str();
-    };
     Names &n = names;
     const PanelRange panels[] = {{0, 1}, {1, 2}, {2, 3}};
     auto linear = [&](const MatrixLayout &layout,
@@ -129,12 +130,17 @@ protected:
 
   Rows rowsOf(int64_t tokens) { return toRows(tokens, manyRowsOf(GetParam())); }
   void checkEncoding(const MatrixLayout &layout, const std::string &encode);
+  void checkProduct(const QuantizedMatrix &matrix, const std::string &encode,
+                    const std::string &linear,
+                    llvm::ArrayRef<int64_t> tokenCounts,
+                    llvm::function_ref<std::vector<float>(size_t)> makeFloats);
   void checkProduct(const MatrixLayout &layout, const std::string &encode,
                     const std::string &linear);
   void checkGate(const QuantizedMatrix &matrix, AlignedBuffer<uint8_t> &encoded,
                  const std::string &function, const std::vector<float> &x,
                  int64_t tokens, double relative, double (*gate)(double));
-  void checkEmbedding(const MatrixLayout &layout, const std::string &embedding);
+  void checkEmbedding(const QuantizedMatrix &matrix,
+                      const std::string &embedding);
 
   static std::unique_ptr<CompiledModule> compiled;
   static Names names;
@@ -239,30 +245,46 @@ TEST_P(StepPartsTest, NormIsAppliedBeforeEncoding) {
   }
 }
 
-void StepPartsTest::checkProduct(const MatrixLayout &layout,
-                                 const std::string &encodeName,
-                                 const std::string &linearName) {
-  QuantizedMatrix matrix = randomMatrix(layout, 6);
+void StepPartsTest::checkProduct(
+    const QuantizedMatrix &matrix, const std::string &encodeName,
+    const std::string &linearName, llvm::ArrayRef<int64_t> tokenCounts,
+    llvm::function_ref<std::vector<float>(size_t)> makeFloats) {
   AlignedBuffer<uint8_t> packed = pack(matrix);
-  for (int64_t tokens : {1, 2, 4, 7, 8, 15, 16, 29, 70}) {
-    std::vector<float> x = randomFloats(264 * tokens, 7);
+  const int64_t columns = matrix.layout.columns;
+  const size_t panels = matrix.layout.panels.size();
+  for (int64_t tokens : tokenCounts) {
+    std::vector<float> x = makeFloats(columns * tokens);
     auto encoded = encode(encodeName, matrix, x, tokens, 1);
     for (int64_t threads : {1, 2, 3}) {
-      std::vector<float> y[3];
-      for (size_t p = 0; p < 3; ++p)
+      std::vector<std::vector<float>> y(panels);
+      for (size_t p = 0; p < panels; ++p)
         y[p].assign(matrix.layout.panels[p].rows * tokens, NAN);
-      for (int64_t thread = 0; thread < threads; ++thread)
-        compiled->call(linearName, {packed, encoded, y[0], y[1], y[2], tokens,
-                                    tokens, thread, threads});
-      for (size_t p = 0; p < 3; ++p)
+      for (int64_t thread = 0; thread < threads; ++thread) {
+        std::vector<Argument> arguments = {packed, encoded};
+        arguments.insert(arguments.end(), y.begin(), y.end());
+        for (int64_t number : {tokens, tokens, thread, threads})
+          arguments.emplace_back(number);
+        compiled->call(linearName, arguments);
+      }
+      for (size_t p = 0; p < panels; ++p)
         for (int64_t t = 0; t < tokens; ++t) {
-          auto expected = expectedPanel(matrix, p, &x[264 * t], rowsOf(tokens));
+          auto expected =
+              expectedPanel(matrix, p, &x[columns * t], rowsOf(tokens));
           for (size_t row = 0; row < expected.size(); ++row)
             ASSERT_EQ(y[p][t * expected.size() + row], expected[row])
-                << "panel " << p << " token " << t << " row " << row;
+                << "panel " << p << " token " << t << " of " << tokens
+                << " row " << row;
         }
     }
   }
+}
+
+void StepPartsTest::checkProduct(const MatrixLayout &layout,
+                                 const std::string &encodeName,
+                                 const std::string &linearName) {
+  checkProduct(randomMatrix(layout, 6), encodeName, linearName,
+               {1, 2, 4, 7, 8, 15, 16, 29, 70},
+               [](size_t count) { return randomFloats(count, 7); });
 }
 
 TEST_P(StepPartsTest, ProductHasTheBitsOfTheInterpreterForAnyThreads) {
@@ -380,39 +402,38 @@ TEST_P(StepPartsTest, GatesAreAccurate) {
   });
 }
 
-void StepPartsTest::checkEmbedding(const MatrixLayout &layout,
+void StepPartsTest::checkEmbedding(const QuantizedMatrix &matrix,
                                    const std::string &embedding) {
-  QuantizedMatrix matrix = randomMatrix(layout, 14);
   AlignedBuffer<uint8_t> packed = pack(matrix);
-  std::vector<int32_t> ids(135);
+  const int64_t columns = matrix.layout.columns;
+  // All rows, the last one first.
+  std::vector<int32_t> ids;
+  std::vector<float> expected;
+  for (size_t p = matrix.layout.panels.size(); p-- > 0;)
+    for (int64_t row = matrix.layout.panels[p].rows; row-- > 0;) {
+      expected.resize(expected.size() + columns);
+      dequantizeRow(matrix, p, row, &*expected.end() - columns);
+      ids.push_back(0);
+    }
   for (size_t i = 0; i < ids.size(); ++i)
     ids[i] = int32_t(ids.size() - 1 - i);
   for (int64_t threads : {1, 2, 3}) {
-    std::vector<float> out(ids.size() * 264, NAN), expected(264);
+    std::vector<float> out(expected.size(), NAN);
     for (int64_t thread = 0; thread < threads; ++thread)
       compiled->call(embedding,
                      {packed, ids, out, int64_t(ids.size()), thread, threads});
-    for (size_t t = 0; t < ids.size(); ++t) {
-      int64_t row = ids[t];
-      size_t panel = row < 70 ? 0 : row < 102 ? 1 : 2;
-      dequantizeRow(matrix, panel,
-                    row - (panel == 0   ? 0
-                           : panel == 1 ? 70
-                                        : 102),
-                    expected.data());
-      for (int64_t j = 0; j < 264; ++j)
-        ASSERT_EQ(out[264 * t + j], expected[j])
-            << "row " << row << " column " << j;
-    }
+    for (size_t i = 0; i < out.size(); ++i)
+      ASSERT_EQ(out[i], expected[i])
+          << "row " << ids[i / columns] << " column " << i % columns;
   }
 }
 
 TEST_P(StepPartsTest, EmbeddingDecodesRowsOfAllPanels) {
-  checkEmbedding(mixedLayout(), name().embedding);
+  checkEmbedding(randomMatrix(mixedLayout(), 14), name().embedding);
 }
 
 TEST_P(StepPartsTest, EmbeddingDecodesGroups) {
-  checkEmbedding(groupedLayout(), name().groupedEmbedding);
+  checkEmbedding(randomMatrix(groupedLayout(), 14), name().groupedEmbedding);
 }
 
 TEST_P(StepPartsTest, EmbeddingIsScaled) {
@@ -489,6 +510,89 @@ TEST(StepPartsOnce, EqualLayoutsShareOneFunction) {
       parts.linear(gateLayout(64), {{0, 1}, {1, 2}}, LinearEpilogue::Store),
       parts.linear(gateLayout(64), {{0, 2}}, LinearEpilogue::Store));
   module->erase();
+}
+
+/// Up to three panels, as many as a call takes, each cut anew.
+MatrixLayout randomLayout(std::mt19937 &random) {
+  MatrixLayout layout;
+  layout.columns = 8 * (1 + random() % (random() % 3 ? 16 : 80));
+  for (unsigned panels = 1 + random() % 3; panels > 0; --panels) {
+    Panel &panel = layout.panels.emplace_back();
+    panel.rows = 1 + random() % 100;
+    const unsigned pieces = 1 + random() % 6;
+    for (int64_t left = layout.columns; left > 0;) {
+      Segment segment;
+      segment.bits = random() % 10;
+      if (segment.bits == 9)
+        segment.bits = 16;
+      else if (segment.bits > 0 && random() % 4 == 0)
+        segment.group = blockColumns;
+      segment.columns =
+          panel.segments.size() + 1 == pieces
+              ? left
+              : std::min<int64_t>(left, 8 * (1 + random() % (left / 8)));
+      left -= segment.columns;
+      panel.segments.push_back(segment);
+    }
+  }
+  return layout;
+}
+
+/// Of any size, by stretches: also zeros and numbers that are hardly any.
+std::vector<float> extremeFloats(size_t count, std::mt19937 &random) {
+  std::vector<float> values = randomFloats(count, random());
+  for (size_t begin = 0; begin < count;) {
+    const size_t end = std::min<size_t>(count, begin + 1 + random() % 300);
+    const float factors[] = {1, 1, 1, 0, 1e-12f, 1e-30f, 1e12f, -1};
+    const float factor = factors[random() % std::size(factors)];
+    for (; begin < end; ++begin)
+      values[begin] *= random() % 50 ? factor : 1000 * factor;
+  }
+  return values;
+}
+
+TEST_P(StepPartsTest, RandomLayouts) {
+  const uint32_t rounds = numberFrom("PICOLLM_KERNEL_ROUNDS", 800) / 100 + 1;
+  const uint32_t seed = numberFrom("PICOLLM_KERNEL_SEED", 1);
+  constexpr uint32_t atOnce = 8; // in one library
+  for (uint32_t first = 0; first < rounds; first += atOnce) {
+    compiled = std::make_unique<CompiledModule>(GetParam());
+    StepParts parts(compiled->getModule(), GetParam());
+    struct Problem {
+      std::mt19937 random;
+      MatrixLayout layout;
+      std::string encode, linear, embedding;
+    };
+    std::vector<Problem> problems;
+    for (uint32_t i = first; i < std::min(rounds, first + atOnce); ++i) {
+      Problem problem;
+      problem.random.seed(seed + i);
+      problem.layout = randomLayout(problem.random);
+      std::vector<PanelRange> sources;
+      for (size_t p = 0; p < problem.layout.panels.size(); ++p)
+        sources.push_back({p, p + 1});
+      problem.encode = publish(parts.encode(problem.layout, std::nullopt));
+      problem.linear =
+          publish(parts.linear(problem.layout, sources, LinearEpilogue::Store));
+      problem.embedding = publish(parts.embedding(problem.layout));
+      problems.push_back(std::move(problem));
+    }
+    compiled->load();
+    uint32_t number = seed + first;
+    for (Problem &problem : problems) {
+      SCOPED_TRACE("PICOLLM_KERNEL_SEED=" + std::to_string(number++) +
+                   " PICOLLM_KERNEL_ROUNDS=1 makes this layout alone");
+      QuantizedMatrix matrix = randomMatrix(problem.layout, problem.random());
+      const int64_t tokens = 1 + problem.random() % 70;
+      checkProduct(
+          matrix, problem.encode, problem.linear, {1, tokens},
+          [&](size_t count) { return extremeFloats(count, problem.random); });
+      checkEmbedding(matrix, problem.embedding);
+    }
+    if (HasFatalFailure())
+      break;
+  }
+  compiled.reset();
 }
 
 INSTANTIATE_TEST_SUITE_P(, StepPartsTest,
