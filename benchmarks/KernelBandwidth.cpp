@@ -32,6 +32,8 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include <algorithm>
+#include <cstring>
 #include <random>
 
 using namespace picollm;
@@ -150,9 +152,11 @@ int main(int argc, char **argv) {
                count <= 256) {
       threadCounts.push_back(count);
     } else {
-      llvm::errs() << "kernel-bandwidth: '" << argument
-                   << "' is neither an instruction set that runs here nor a "
-                      "number of threads from 1 to 256\n";
+      llvm::errs()
+          << "kernel-bandwidth: '" << argument
+          << "' is neither an instruction set that runs here nor a "
+             "number of threads from 1 to 256\n"
+             "usage: kernel-bandwidth [INSTRUCTION-SET] [THREADS...]\n";
       return 1;
     }
   }
