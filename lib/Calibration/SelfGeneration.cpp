@@ -71,34 +71,42 @@ picollm::selfGenerateTexts(ReferenceModel &model,
   return texts;
 }
 
+/// The first `tokens` of each text, and how long that took.
+static Expected<WritingEstimate> writeTimed(ReferenceModel &model,
+                                            SelfGenerationOptions options,
+                                            int64_t tokens) {
+  using Clock = std::chrono::steady_clock;
+  options.tokens = std::min(options.tokens, tokens);
+  const Clock::time_point start = Clock::now();
+  Expected<TokenSequences> texts = selfGenerateTexts(model, options);
+  if (!texts)
+    return texts.takeError();
+  const std::chrono::duration<double> time = Clock::now() - start;
+  return WritingEstimate{time.count(), std::move(*texts)};
+}
+
 Expected<WritingEstimate>
 picollm::measureSelfGeneration(ReferenceModel &model,
                                const SelfGenerationOptions &options) {
-  using Clock = std::chrono::steady_clock;
   const int64_t length = std::min(options.tokens, model.context());
   SelfGenerationOptions few = options;
   few.texts = std::min(options.texts, batch);
   // The first tokens read the weights for the first time.
-  std::optional<TokenSequences> begun;
-  double first = 0, later = 0;
-  for (double *seconds : {&first, &later}) {
-    few.tokens = std::min<int64_t>(length, seconds == &first ? 2 : 6);
-    const Clock::time_point start = Clock::now();
-    Expected<TokenSequences> texts = selfGenerateTexts(model, few);
-    if (!texts)
-      return texts.takeError();
-    begun = std::move(*texts);
-    *seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  }
+  Expected<WritingEstimate> first = writeTimed(model, few, 2);
+  if (!first)
+    return first.takeError();
+  Expected<WritingEstimate> begun = writeTimed(model, few, 6);
+  if (!begun)
+    return begun.takeError();
   WritingEstimate result;
   const int64_t batches = (options.texts + batch - 1) / batch;
-  const int64_t measured = std::max<int64_t>(few.tokens - 1, 1);
-  result.seconds =
-      first + double(batches * (length - 1)) * later / double(measured);
+  const int64_t measured = std::max<int64_t>(begun->texts[0].size() - 1, 1);
+  result.seconds = first->seconds + double(batches * (length - 1)) *
+                                        begun->seconds / double(measured);
   std::mt19937_64 generator(options.seed);
   for (int64_t i = 0; i < options.texts; ++i) {
     std::vector<int32_t> &text =
-        result.texts.emplace_back((*begun)[i % few.texts]);
+        result.texts.emplace_back(begun->texts[i % few.texts]);
     while (int64_t(text.size()) < length)
       text.push_back(uniform(generator) * model.vocabulary());
   }

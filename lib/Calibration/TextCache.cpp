@@ -39,14 +39,17 @@ Expected<std::string> picollm::modelFileIdentity(StringRef path) {
 }
 
 /// Empty where the user has no cache directory.
-static std::string cachePath(StringRef identity,
-                             const SelfGenerationOptions &options) {
+static Expected<std::string> cachePath(StringRef modelFile,
+                                       const SelfGenerationOptions &options) {
+  Expected<std::string> identity = modelFileIdentity(modelFile);
+  if (!identity)
+    return identity.takeError();
   llvm::SmallString<128> path;
   if (!llvm::sys::path::cache_directory(path))
-    return {};
+    return std::string();
   std::string begin = options.begin ? std::to_string(*options.begin) : "random";
   llvm::sys::path::append(path, "picollm",
-                          "texts-" + identity.take_front(32) + "-" +
+                          "texts-" + StringRef(*identity).take_front(32) + "-" +
                               llvm::Twine(options.texts) + "x" +
                               llvm::Twine(options.tokens) + "-" + begin + "-" +
                               llvm::Twine(options.seed));
@@ -99,26 +102,24 @@ static void writeCache(StringRef path, const TokenSequences &texts) {
 Expected<TokenSequences>
 picollm::selfGenerateTextsCached(ReferenceModel &model, StringRef modelFile,
                                  const SelfGenerationOptions &options) {
-  Expected<std::string> identity = modelFileIdentity(modelFile);
-  if (!identity)
-    return identity.takeError();
-  std::string path = cachePath(*identity, options);
-  if (auto texts = readCache(path, options, model.vocabulary()))
+  Expected<std::string> path = cachePath(modelFile, options);
+  if (!path)
+    return path.takeError();
+  if (auto texts = readCache(*path, options, model.vocabulary()))
     return std::move(*texts);
   Expected<TokenSequences> texts = selfGenerateTexts(model, options);
-  if (texts && !path.empty())
-    writeCache(path, *texts);
+  if (texts && !path->empty())
+    writeCache(*path, *texts);
   return texts;
 }
 
 Expected<WritingEstimate>
 picollm::estimateSelfGeneration(ReferenceModel &model, StringRef modelFile,
                                 const SelfGenerationOptions &options) {
-  Expected<std::string> identity = modelFileIdentity(modelFile);
-  if (!identity)
-    return identity.takeError();
-  if (auto texts =
-          readCache(cachePath(*identity, options), options, model.vocabulary()))
+  Expected<std::string> path = cachePath(modelFile, options);
+  if (!path)
+    return path.takeError();
+  if (auto texts = readCache(*path, options, model.vocabulary()))
     return WritingEstimate{0, std::move(*texts)};
   return measureSelfGeneration(model, options);
 }

@@ -41,7 +41,8 @@ public:
 private:
   std::vector<int32_t> encode(llvm::StringRef text) const;
   llvm::Expected<TokenSequences> readTexts(int64_t count);
-  llvm::Expected<TokenSequences> generateTexts(int64_t count);
+  llvm::Expected<TokenSequences> generateTexts(int64_t count,
+                                               double &writingSeconds);
   llvm::Expected<CalibrationSet> readItems(int64_t factor);
   CalibrationSet::Limit itemLimit(int64_t factor) const;
   int64_t tokenLimit() const;
@@ -50,7 +51,6 @@ private:
   mlir::ModuleOp module;
   std::vector<uint64_t> tables; ///< for the alignment that they want
   Tokenizer tokenizer;
-  double writingSeconds = 0; ///< estimated
 };
 
 } // namespace
@@ -97,7 +97,8 @@ llvm::Expected<TokenSequences> CalibrationReader::readTexts(int64_t count) {
   return texts;
 }
 
-llvm::Expected<TokenSequences> CalibrationReader::generateTexts(int64_t count) {
+llvm::Expected<TokenSequences>
+CalibrationReader::generateTexts(int64_t count, double &writingSeconds) {
   WeightReader reader;
   auto model = ReferenceModel::create(module, reader);
   if (!model)
@@ -161,11 +162,11 @@ llvm::Expected<CalibrationSets> CalibrationReader::read(int64_t factor) {
                             : textsOf(options.effort);
   CalibrationSets sets;
   if (options.task.empty()) {
-    auto texts = options.calibration.empty() ? generateTexts(factor * count)
-                                             : readTexts(factor * count);
+    auto texts = options.calibration.empty()
+                     ? generateTexts(factor * count, sets.writingSeconds)
+                     : readTexts(factor * count);
     if (!texts)
       return texts.takeError();
-    sets.writingSeconds = writingSeconds;
     sets.tuning = std::move(*texts);
     sets.calibration = sets.tuning.first({size_t(count)});
     sets.tuning = sets.tuning.startingAt(sets.calibration.size());

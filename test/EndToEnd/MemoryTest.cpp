@@ -81,8 +81,8 @@ TEST(MemoryTest, NoStageOfACompilationHoldsAllLayers) {
     ASSERT_TRUE(few.count(stage)) << stage;
     EXPECT_LT(bytes - few.at(stage), layers) << stage;
   }
-  // n = 768 columns, m = 768 rows, S = 2 x 768 x 256 weights, w = 1536, T =
-  // 1024.
+  // n = 768 columns, m = 768 rows, S = 2 x 768 x 256 weights, w = 1536,
+  // T = 1024.
   const int64_t moment = 20 * (768 * 768 + 768 * 768), stack = 2 * 768 * 256,
                 text = 4 * 1024 * (4 * 1536 + 1024),
                 gradients = 4 * 1024 * (4 * 1536 + 3 * 1024);

@@ -1,13 +1,9 @@
 #include "Speed.h"
 #include "ByteProducts.h"
+#include "Median.h"
 
 #include "picollm/weight_file.h"
 #include <algorithm>
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 double bytesPerToken(const picollm_model *model) {
   return double(picollm_model_weights_bytes(model) -

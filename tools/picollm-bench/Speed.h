@@ -28,8 +28,6 @@ struct Speed {
   std::vector<double> batchRatios; ///< one for each of SpeedOptions::batches
 };
 
-double median(std::vector<double> values);
-
 template <typename Action> double secondsOf(Action action) {
   const auto start = std::chrono::steady_clock::now();
   action();

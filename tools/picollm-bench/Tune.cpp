@@ -1,4 +1,5 @@
 #include "Tune.h"
+#include "Median.h"
 
 #include <algorithm>
 #include <chrono>

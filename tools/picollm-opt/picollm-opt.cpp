@@ -10,23 +10,24 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
-// Here for --help; looked for before the driver, which wants a file.
 static llvm::cl::opt<bool>
     listKernels("list-kernels",
                 llvm::cl::desc("Print every inner kernel of each instruction "
                                "set, its tile and the CPU features it needs"));
 
 int main(int argc, char **argv) {
-  if (argc == 2 && llvm::StringRef(argv[1]) == "--list-kernels") {
-    picollm::listKernels(llvm::outs());
-    return 0;
-  }
   mlir::DialectRegistry registry;
   picollm::registerDialects(registry);
 
   mlir::registerTransformsPasses();
   picollm::registerPassesAndPipelines();
 
+  auto [input, output] = mlir::registerAndParseCLIOptions(
+      argc, argv, "picollm optimizer driver\n", registry);
+  if (listKernels) {
+    picollm::listKernels(llvm::outs());
+    return 0;
+  }
   return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "picollm optimizer driver\n", registry));
+      mlir::MlirOptMain(argc, argv, input, output, registry));
 }
