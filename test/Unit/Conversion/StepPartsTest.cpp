@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <random>
 
 using namespace picollm;
@@ -407,16 +408,14 @@ void StepPartsTest::checkEmbedding(const QuantizedMatrix &matrix,
   AlignedBuffer<uint8_t> packed = pack(matrix);
   const int64_t columns = matrix.layout.columns;
   // All rows, the last one first.
-  std::vector<int32_t> ids;
   std::vector<float> expected;
   for (size_t p = matrix.layout.panels.size(); p-- > 0;)
     for (int64_t row = matrix.layout.panels[p].rows; row-- > 0;) {
       expected.resize(expected.size() + columns);
       dequantizeRow(matrix, p, row, &*expected.end() - columns);
-      ids.push_back(0);
     }
-  for (size_t i = 0; i < ids.size(); ++i)
-    ids[i] = int32_t(ids.size() - 1 - i);
+  std::vector<int32_t> ids(expected.size() / columns);
+  std::iota(ids.rbegin(), ids.rend(), 0);
   for (int64_t threads : {1, 2, 3}) {
     std::vector<float> out(expected.size(), NAN);
     for (int64_t thread = 0; thread < threads; ++thread)
