@@ -128,13 +128,39 @@ for entry in allocation["matrices"]:
 # An address that is broken chooses nothing.
 assert not render("#%").all("data-segment")
 
+# What the page says of the bound is what the allocation says.
+facts = page.text_of("facts")
+assert ("gap" in allocation) == ("at most above the best" in facts), facts
+if "gap" in allocation:
+    assert f"{100 * allocation['gap']:.4f} %" in facts, facts
+
+# The mark of this model lies on the curve, or where it is worse: nothing is
+# better than the best.
+chosen_points = [a for _, a, _ in page.elements if a.get("id") == "chosen"]
+for mark in chosen_points:
+    x, y = float(mark["cx"]), float(mark["cy"])
+    curve = [tuple(map(float, point.split(",")))
+             for tag, a, _ in page.elements if tag == "polyline"
+             for point in a["points"].split()]
+    (x0, y0), (x1, y1) = next((left, right) for left, right
+                              in zip(curve, curve[1:]) if left[0] <= x <= right[0])
+    best = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    assert y <= best + 2, (y, best)
+    if "gap" in allocation and allocation["gap"] < 0.01:
+        assert y >= best - 2, (y, best)
+
 expensive = [a["data-expensive"] for a, _ in page.all("data-expensive")]
 losses = {m["name"]: m["loss"] for m in allocation["matrices"]}
 assert expensive == [name for name in sorted(
     losses, key=losses.get, reverse=True) if losses[name] > 0][:10], expensive
+# Why: the share of the loss, and what more bytes would save.
+whole = sum(losses.values())
+for a, text in page.all("data-expensive"):
+    share = losses[a["data-expensive"]] / whole
+    assert f"{100 * share:.1f} %" in text, text
 print(len(cells), "cells,", len(expensive), "expensive matrices")
 print("title:", page.text_of("title"))
 print("blocks:", len(chosen_losses))
-print("curve:", "yes" if any(a.get("id") == "chosen"
-                             for _, a, _ in page.elements) else "no")
+print("reasons:", sum("saves" in text for _, text in page.all("data-expensive")))
+print("curve:", "yes" if chosen_points else "no")
 print("command:", page.text_of("command"))
