@@ -67,15 +67,25 @@ def fetch_source():
     return source
 
 
-def build(source, folder, *programs, examples=False):
-    """The folder that has these programs of llama.cpp or a fork, built for this
-    machine. `examples`: where the fork has them."""
+# What the compiler may use, by picollm-compile's name for it.
+INSTRUCTIONS = {
+    "host": ["-DGGML_NATIVE=ON"],
+    "x86-64-v3": ["-DGGML_NATIVE=OFF", "-DGGML_AVX=ON", "-DGGML_AVX2=ON",
+                  "-DGGML_BMI2=ON", "-DGGML_F16C=ON", "-DGGML_FMA=ON"],
+}
+
+
+def build(source, folder, *programs, target="host", examples=False):
+    """The folder that has these programs of llama.cpp or a fork, built for a
+    target of INSTRUCTIONS. `examples`: where the fork has them."""
+    if target != "host":
+        folder = folder.with_name(f"{folder.name}-{target}")
     if not all((folder / "bin" / program).exists() for program in programs):
         print(f"building {source.name}: {', '.join(programs)} (some minutes)",
               file=sys.stderr)
         subprocess.run(
             ["cmake", "-S", source, "-B", folder, "-G", "Ninja",
-             "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
+             "-DCMAKE_BUILD_TYPE=Release", *INSTRUCTIONS[target],
              "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF",
              "-DLLAMA_BUILD_TESTS=OFF",
              f"-DLLAMA_BUILD_EXAMPLES={'ON' if examples else 'OFF'}"],
@@ -85,6 +95,6 @@ def build(source, folder, *programs, examples=False):
     return folder / "bin"
 
 
-def build_tools(*programs):
+def build_tools(*programs, target="host"):
     """The same of the package's source."""
-    return build(fetch_source(), WORK / "build", *programs)
+    return build(fetch_source(), WORK / "build", *programs, target=target)
