@@ -15,18 +15,16 @@ Value picollm::shiftBytes(KernelBuilder &k, Value bytes, int64_t left) {
   return k.bitcast(words, k.vec(32, k.i8));
 }
 
-static int32_t evenMagnitude(int32_t number) { return 2 * number + 1; }
-
 StoredFields::StoredFields(KernelBuilder &k, int64_t bits, bool hasGroups)
     : k(k), bits(bits), hasSign(hasSignBit(bits, hasGroups)) {
   if (!hasSign)
     return;
-  std::vector<int8_t> entries;
-  for (int32_t i = 0; i < 16; ++i)
-    entries.push_back(
-        int8_t(bits == 5 ? magnitudeOf(5, i)
-                         : magnitudeOf(6, 16 + i) - evenMagnitude(16 + i)));
-  table = hooksOf(k.isa).makeTable(k, entries);
+  for (int32_t first = 0; first < 1 << (bits - 1); first += 16) {
+    std::vector<int8_t> entries;
+    for (int32_t i = 0; i < 16; ++i)
+      entries.push_back(int8_t(magnitudeOf(bits, first + i)));
+    tables.push_back(hooksOf(k.isa).makeTable(k, entries));
+  }
 }
 
 Value StoredFields::vector(Value step, int64_t number) {
@@ -57,31 +55,29 @@ Value StoredFields::codes(Value step, int64_t c, int64_t g) {
 StoredFields::Weights StoredFields::signedMagnitudes(Value step, int64_t c,
                                                      int64_t g) {
   Value low = lowNibbles(step, c, g);
-  Value looked = hooksOf(k.isa).lookUp(k, table, low);
-  // The sign goes to bit 7 of its byte. Bits beside it do not matter.
-  Value magnitude, sign;
+  Value magnitude = hooksOf(k.isa).lookUp(k, tables[0], low);
+  // Signs go to bit 7 of their bytes. Bits beside them do not matter.
+  Value sign;
   if (bits == 5) {
-    magnitude = looked;
     sign = shiftBytes(k, vector(step, 4), 7 - (4 * c + g));
   } else {
     Value pairs = vector(step, 4 + c);
-    Value high = k.bitAnd(shiftBytes(k, pairs, 4 - 2 * g), 0x10);
-    Value isUneven = k.compare(mlir::arith::CmpIPredicate::ne, high,
-                               k.constant(high.getType(), 0));
-    Value number = k.bitOr(low, high);
-    Value even = k.add(k.add(number, number), k.constant(number.getType(), 1));
-    magnitude = k.add(
-        even, k.select(isUneven, looked, k.constant(looked.getType(), 0)));
+    magnitude = k.select(isNegative(shiftBytes(k, pairs, 7 - 2 * g)),
+                         hooksOf(k.isa).lookUp(k, tables[1], low), magnitude);
     sign = shiftBytes(k, pairs, 6 - 2 * g);
   }
   return {magnitude, k.bitOr(sign, k.constant(sign.getType(), 1))};
 }
 
+Value StoredFields::isNegative(Value bytes) {
+  return k.compare(mlir::arith::CmpIPredicate::slt, bytes,
+                   k.constant(bytes.getType(), 0));
+}
+
 Value StoredFields::applySign(const Weights &weights) {
   Value zero = k.constant(weights.values.getType(), 0);
-  Value isNegative =
-      k.compare(mlir::arith::CmpIPredicate::slt, weights.sign, zero);
-  return k.select(isNegative, k.sub(zero, weights.values), weights.values);
+  return k.select(isNegative(weights.sign), k.sub(zero, weights.values),
+                  weights.values);
 }
 
 StoredFields::Weights StoredFields::read(Value step, int64_t c, int64_t g) {

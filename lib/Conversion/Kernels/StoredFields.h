@@ -37,12 +37,13 @@ private:
   Value lowNibbles(Value step, int64_t c, int64_t g);
   Value codes(Value step, int64_t c, int64_t g);
   Weights signedMagnitudes(Value step, int64_t c, int64_t g);
+  Value isNegative(Value bytes);
   Value applySign(const Weights &weights);
 
   KernelBuilder &k;
   int64_t bits;
   bool hasSign;
-  Values table; ///< of magnitudes
+  std::vector<Values> tables; ///< of magnitudes, 16 each
 };
 
 } // namespace picollm
