@@ -1,25 +1,39 @@
 //===- EmbeddingLoss.cpp - what errors of an embedding cost ---------------===//
 
 #include "EmbeddingLoss.h"
+#include "llvm/ADT/STLExtras.h"
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace picollm;
 
+/// Good's estimate of how likely a token is that none of `tokens` has which are
+/// drawn from the counted ones, `total` together.
+static double shareOfUnseen(const std::vector<int64_t> &counts, double total,
+                            double tokens) {
+  const double drawn = std::min(1.0, tokens / total);
+  double share = 0; // of the tokens that are expected in them once
+  for (int64_t count : counts)
+    if (count > 0)
+      share += double(count) / total * std::pow(1 - drawn, double(count - 1));
+  return share;
+}
+
 /// How often each token is looked up, from how often it was seen, with unseen
 /// ones weighed as the header says.
 static std::vector<double> lookUpWeights(const std::vector<int64_t> &counts) {
-  double total = 0, once = 0, unseen = 0;
-  for (int64_t count : counts) {
-    total += double(count);
-    once += count == 1;
-    unseen += count == 0;
-  }
-  // Good's estimate of the probability of all unseen tokens together.
-  double ofUnseen = unseen > 0 && total > 0 ? once / total : 0;
-  std::vector<double> weights;
-  for (int64_t count : counts)
-    weights.push_back(count > 0 ? (1 - ofUnseen) * double(count) / total
-                                : unseenTokenWeight * ofUnseen / unseen);
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  const double unseen = std::count(counts.begin(), counts.end(), 0);
+  std::vector<double> weights(counts.size(), 0.0);
+  if (total == 0)
+    return weights;
+  const double ofSeen =
+      unseen > 0 ? 1 - shareOfUnseen(counts, total, total) : 1.0;
+  const double ofUnseen =
+      unseenTokenWeight * shareOfUnseen(counts, total, unseenTokenSample);
+  for (auto [weight, count] : llvm::zip(weights, counts))
+    weight = count > 0 ? ofSeen * double(count) / total : ofUnseen / unseen;
   return weights;
 }
 

@@ -14,10 +14,13 @@ struct EmbeddingLoss {
   std::vector<float> rowWeights;
 };
 
-/// Unseen tokens count so many times as often as they are expected. Where one
-/// of them stands among known ones its error costs what a gradient says, but
-/// they come in company: a text in another language has no others, and is lost.
-inline constexpr double unseenTokenWeight = 4;
+/// Unseen tokens count so many times as often as they are expected behind so
+/// many tokens, however many the texts have. Where one of them stands among
+/// known ones its error costs what a gradient says, but they come in company: a
+/// text in another language has no others, and is lost. More texts of a known
+/// kind do not make another kind rarer.
+inline constexpr double unseenTokenWeight = 2;
+inline constexpr double unseenTokenSample = 4096;
 
 /// An error e_v of row v costs n_v e_v^T G e_v where v is looked up (n_v its
 /// share of the tokens, G the second moment of the gradient there) and, where
@@ -27,7 +30,7 @@ inline constexpr double unseenTokenWeight = 4;
 /// follow from the traces. `headMoment` and `headWeights` are null for an
 /// embedding that is no head. n_v of tokens that the texts do not have is
 /// unseenTokenWeight times what Good ("The population frequencies of species",
-/// 1953) gives unseen species.
+/// 1953) gives species that a sample of unseenTokenSample has not.
 EmbeddingLoss lossOfEmbedding(const FisherInformation &fisher,
                               const SecondMoment *headMoment,
                               const std::vector<float> *headWeights);

@@ -33,6 +33,16 @@ TEST(EmbeddingLoss, OfLookUpsIsTheirShareTimesTheMomentOfTheGradient) {
           << v << ' ' << i;
 }
 
+TEST(EmbeddingLoss, UnseenTokensDoNotBecomeRarerWithMoreTexts) {
+  FisherInformation fisher = information();
+  // Of half of these texts' tokens the other half has one in two unseen.
+  fisher.tokenCounts.assign(unseenTokenSample, 2);
+  fisher.tokenCounts.push_back(0);
+  EmbeddingLoss loss = lossOfEmbedding(fisher, nullptr, nullptr);
+  EXPECT_FLOAT_EQ(loss.rowWeights.back() / loss.rowWeights.front(),
+                  unseenTokenWeight * 0.5f * unseenTokenSample);
+}
+
 TEST(EmbeddingLoss, IsExactWhereHeadAndLookUpHaveOneMoment) {
   FisherInformation fisher = information();
   SecondMoment head = fisher.embedding;
