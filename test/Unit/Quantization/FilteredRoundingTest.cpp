@@ -1,7 +1,10 @@
 //===- FilteredRoundingTest.cpp -------------------------------------------===//
 
 #include "FilteredRounding.h"
+#include "ColumnLoops.h"
+#include "StepSearch.h"
 #include "picollm/Layout/Levels.h"
+#include <cmath>
 #include <gtest/gtest.h>
 #include <random>
 #include <vector>
@@ -123,6 +126,23 @@ TEST(FilteredRounding, GaussiansLoseLessThanWithAnyLevels) {
   EXPECT_LT(round(column, 2, 0.0788f).error, 0.096 * rows);
   EXPECT_LT(round(column, 3, 0.0463f).error, 0.0272 * rows);
   EXPECT_LT(round(column, 4, 0.0533f).error, 0.0070 * rows);
+}
+
+TEST(FilteredRounding, EstimatesAreWhatAGaussianLoses) {
+  const int64_t rows = 32 * 512;
+  Column column(rows, 6);
+  std::fill(column.w.begin(), column.w.end(), 1.0f);
+  for (int64_t bits : {2, 3, 4}) {
+    float lost = INFINITY, estimated = INFINITY;
+    for (float multiple : {0.8f, 0.9f, 1.0f, 1.1f, 1.25f}) {
+      const float s = multiple * gaussianStep(bits);
+      lost = std::min(lost, round(column, bits, s).error);
+      estimated = std::min(estimated, estimatedRoundingError(column.x.data(),
+                                                             column.w.data(),
+                                                             rows, s, bits));
+    }
+    EXPECT_NEAR(estimated / lost, 1, 0.05) << bits << " bits";
+  }
 }
 
 TEST(FilteredRounding, EnormousValuesHaveCodes) {
