@@ -185,6 +185,12 @@ Value KernelBuilder::compare(arith::CmpFPredicate p, Value a, Value c) {
 Value KernelBuilder::select(Value condition, Value a, Value c) {
   return arith::SelectOp::create(b, condition, a, c);
 }
+Value KernelBuilder::isNegative(Value a) {
+  return compare(arith::CmpIPredicate::slt, a, constant(a.getType(), 0));
+}
+Value KernelBuilder::negateWhere(Value condition, Value a) {
+  return select(condition, sub(constant(a.getType(), 0), a), a);
+}
 
 //===-- Changes of type ---------------------------------------------------===//
 

@@ -100,6 +100,8 @@ public:
   Value compare(mlir::arith::CmpIPredicate p, Value a, Value c);
   Value compare(mlir::arith::CmpFPredicate p, Value a, Value c);
   Value select(Value condition, Value a, Value c);
+  Value isNegative(Value a); ///< signed
+  Value negateWhere(Value condition, Value a);
 
   // Changes of type; `type` has the lanes of the value.
   Value zeroExtend(Value a, Type type);

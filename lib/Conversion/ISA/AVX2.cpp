@@ -11,12 +11,9 @@ static Value multiply(KernelBuilder &k, Value u, Value s) {
 
 /// |w| <= 128 is a valid unsigned byte; its sign goes to s.
 static Value multiplySigned(KernelBuilder &k, Value w, Value s) {
-  Type bytes = k.vec(32, k.i8);
-  Value negative =
-      k.compare(arith::CmpIPredicate::slt, w, k.constant(bytes, 0));
-  Value magnitude = k.select(negative, k.sub(k.constant(bytes, 0), w), w);
-  return multiply(k, magnitude,
-                  k.intrinsic("llvm.x86.avx2.psign.b", bytes, {s, w}));
+  return multiply(
+      k, k.negateWhere(k.isNegative(w), w),
+      k.intrinsic("llvm.x86.avx2.psign.b", k.vec(32, k.i8), {s, w}));
 }
 
 static Value multiplyWithSign(KernelBuilder &k, Value w, Value sign, Value s) {

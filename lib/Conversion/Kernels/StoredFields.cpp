@@ -62,22 +62,15 @@ StoredFields::Weights StoredFields::signedMagnitudes(Value step, int64_t c,
     sign = shiftBytes(k, vector(step, 4), 7 - (4 * c + g));
   } else {
     Value pairs = vector(step, 4 + c);
-    magnitude = k.select(isNegative(shiftBytes(k, pairs, 7 - 2 * g)),
+    magnitude = k.select(k.isNegative(shiftBytes(k, pairs, 7 - 2 * g)),
                          hooksOf(k.isa).lookUp(k, tables[1], low), magnitude);
     sign = shiftBytes(k, pairs, 6 - 2 * g);
   }
   return {magnitude, k.bitOr(sign, k.constant(sign.getType(), 1))};
 }
 
-Value StoredFields::isNegative(Value bytes) {
-  return k.compare(mlir::arith::CmpIPredicate::slt, bytes,
-                   k.constant(bytes.getType(), 0));
-}
-
 Value StoredFields::applySign(const Weights &weights) {
-  Value zero = k.constant(weights.values.getType(), 0);
-  return k.select(isNegative(weights.sign), k.sub(zero, weights.values),
-                  weights.values);
+  return k.negateWhere(k.isNegative(weights.sign), weights.values);
 }
 
 StoredFields::Weights StoredFields::read(Value step, int64_t c, int64_t g) {

@@ -37,7 +37,6 @@ private:
   Value lowNibbles(Value step, int64_t c, int64_t g);
   Value codes(Value step, int64_t c, int64_t g);
   Weights signedMagnitudes(Value step, int64_t c, int64_t g);
-  Value isNegative(Value bytes);
   Value applySign(const Weights &weights);
 
   KernelBuilder &k;
