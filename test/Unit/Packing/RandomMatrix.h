@@ -12,6 +12,32 @@
 
 namespace picollm {
 
+/// Up to three panels, as many as a call takes, each cut anew.
+inline MatrixLayout randomLayout(std::mt19937 &random) {
+  MatrixLayout layout;
+  layout.columns = 8 * (1 + random() % (random() % 3 ? 16 : 80));
+  for (unsigned panels = 1 + random() % 3; panels > 0; --panels) {
+    Panel &panel = layout.panels.emplace_back();
+    panel.rows = 1 + random() % 100;
+    const unsigned pieces = 1 + random() % 6;
+    for (int64_t left = layout.columns; left > 0;) {
+      Segment segment;
+      segment.bits = random() % 10;
+      if (segment.bits == 9)
+        segment.bits = 16;
+      else if (segment.bits > 0 && random() % 4 == 0)
+        segment.group = blockColumns;
+      segment.columns =
+          panel.segments.size() + 1 == pieces
+              ? left
+              : std::min<int64_t>(left, 8 * (1 + random() % (left / 8)));
+      left -= segment.columns;
+      panel.segments.push_back(segment);
+    }
+  }
+  return layout;
+}
+
 /// A valid matrix of the layout with random codes, scales and order.
 inline QuantizedMatrix randomMatrix(const MatrixLayout &layout,
                                     unsigned seed = 1) {
