@@ -47,9 +47,8 @@ private:
   KernelBuilder k;
   StepParts parts;
   Value arguments, thread, threads;
-  Value weights, kv, scratch, tokenCount, position, logitsBegin, wantedCount,
-      callTokens, callLogits, barrier, wait;
-  Value room; ///< positions that a KV head has memory for
+  Value weights, sequences, sequenceCount, scratch, tokenCount, logitsBegin,
+      wantedCount, callTokens, callLogits, barrier, wait;
   llvm::DenseMap<Value, Value> pointers; ///< of the program's buffers
 };
 
@@ -172,7 +171,8 @@ LogicalResult StepEmitter::emitRotation(step::RotationOp op) {
   model::RotationAttr rotation = op.getRotation();
   k.call(parts.rotation(rotation.getFrequencies().asArrayRef(),
                         rotation.getScale().getValueAsDouble()),
-         {pointers[op.getOutput()], position, tokenCount, thread, threads});
+         {pointers[op.getOutput()], sequences, sequenceCount, tokenCount,
+          thread, threads});
   return success();
 }
 
@@ -192,14 +192,6 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
            << part.heads << " heads and " << part.kvHeads
            << " KV heads, expected those of picollm.config: "
            << config.getHeads() << " and " << config.getKvHeads();
-  // [2: K, V][layer][kv_head] blocks of a head's positions.
-  Value layerBytes =
-      k.mul(room, k.index(config.getKvHeads() *
-                          kvRowBytes(part.cache, part.headSize)));
-  int64_t layer = op.getLayer();
-  Value keys = k.at(kv, k.mul(layerBytes, k.index(layer)));
-  Value values =
-      k.at(kv, k.mul(layerBytes, k.index(config.getLayers() + layer)));
   Value query = pointers[op.getQuery()];
   Value workspaces = k.at(
       scratch, k.mul(tokenCount, k.index(*program.getScratchBytesPerToken())));
@@ -214,7 +206,9 @@ LogicalResult StepEmitter::emitAttention(step::AttentionOp op) {
       operands.push_back(*norm);
     }
   }
-  operands.append({keys, values, room, position, tokenCount, workspaces,
+  int64_t layer = op.getLayer();
+  operands.append({sequences, sequenceCount, k.index(layer),
+                   k.index(config.getLayers() + layer), workspaces,
                    pointers[op.getOutput()], barrier, wait, thread, threads});
   k.call(parts.attention(part), operands);
   return success();
@@ -255,13 +249,10 @@ FailureOr<func::FuncOp> StepEmitter::emit() {
   threads = k.signExtend(k.argument(2), k.i64);
   using A = picollm_step_arguments;
   weights = member(k.ptr, offsetof(A, weights));
-  kv = member(k.ptr, offsetof(A, kv));
+  sequences = member(k.ptr, offsetof(A, sequences));
+  sequenceCount = member(k.i64, offsetof(A, sequence_count));
   scratch = member(k.ptr, offsetof(A, scratch));
   tokenCount = member(k.i64, offsetof(A, token_count));
-  position = member(k.i64, offsetof(A, position));
-  room = k.bitAnd(k.add(member(k.i64, offsetof(A, context)),
-                        k.index(kKVBlockPositions - 1)),
-                  -kKVBlockPositions);
   logitsBegin = member(k.i64, offsetof(A, logits_begin));
   wantedCount = k.sub(tokenCount, logitsBegin);
   callTokens = member(k.i64, offsetof(A, call_tokens));

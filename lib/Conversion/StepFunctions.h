@@ -54,6 +54,16 @@ Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
 Value emitSiLU(KernelBuilder &k, Value x);
 Value emitGeLUTanh(KernelBuilder &k, Value x);
 
+/// A picollm_step_sequence, its members loaded.
+struct StepSequence {
+  Value index;
+  Value kv, context, position, firstToken, tokenCount;
+};
+
+/// body(s) for each of the step's sequences, one after the other.
+void forEachSequence(KernelBuilder &k, Value sequences, Value count,
+                     llvm::function_ref<void(const StepSequence &)> body);
+
 /// wait(barrier), two pointers.
 void emitBarrier(KernelBuilder &k, Value wait, Value barrier);
 

@@ -293,6 +293,20 @@ picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
                                size_t count, size_t logits_from, float *logits,
                                picollm_error *error);
 
+/* Appends tokens[i] to the context of sessions[i], 0 <= i < count, in one pass
+ * over the weights: 4 sessions take much less time than 4 calls of
+ * picollm_forward. Writes the logits after each of them to `logits`, the
+ * caller's array of [count][vocabulary]; with NULL none are computed.
+ *
+ * The sessions must be of one model, and no two the same (PICOLLM_BUSY). The
+ * call runs on the threads of the first; the order has no effect on results.
+ * For two sessions or more they may differ in their last bits from those of
+ * picollm_forward, as those of a prompt do from its tokens' one by one. Nothing
+ * is appended on failure: PICOLLM_CONTEXT_FULL if one of them has no room. */
+picollm_status picollm_forward_sessions(picollm_session *const *sessions,
+                                        const int32_t *tokens, size_t count,
+                                        float *logits, picollm_error *error);
+
 /* ---- Generation --------------------------------------------------------- */
 
 typedef struct picollm_token_choice {

@@ -2,6 +2,7 @@
 #include "CApi.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 
 using namespace picollm::runtime;
@@ -75,6 +76,29 @@ picollm_status picollm_forward(picollm_session *session, const int32_t *tokens,
                                picollm_error *error) {
   return guardedUse(session, Activity::Working, error, [&] {
     return session->forward(tokens, count, logits_from, logits);
+  });
+}
+
+picollm_status picollm_forward_sessions(picollm_session *const *sessions,
+                                        const int32_t *tokens, size_t count,
+                                        float *logits, picollm_error *error) {
+  return guarded(error, [&]() -> Failure {
+    if (count == 0)
+      return success();
+    if (!sessions || !tokens)
+      return isNull(sessions ? "tokens" : "sessions");
+    std::deque<SessionUse> uses;
+    for (size_t i = 0; i < count; ++i) {
+      const std::string name = "session " + std::to_string(i);
+      if (!sessions[i])
+        return isNull(name.c_str());
+      if (!uses.emplace_back(sessions[i]->activity, Activity::Working)
+               .isGranted())
+        return {PICOLLM_BUSY, name +
+                                  " is busy: another call works in it, or it "
+                                  "is given twice"};
+    }
+    return picollm_session::forwardTogether(sessions, tokens, count, logits);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "Session.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -40,8 +41,9 @@ Failure picollm_session::open(const picollm_session_options &options) {
             "threads: must be between 1 and " + std::to_string(maxThreads) +
                 ", not " + std::to_string(threadCount)};
   kv.allocate(compiled.kv_bytes(context));
+  // A batch of sessions may have more tokens than the context of this one.
   uint64_t scratchBytes = 0;
-  for (int64_t tokens = 1; tokens <= std::min(chunkTokens, context); ++tokens)
+  for (int64_t tokens = 1; tokens <= chunkTokens; ++tokens)
     scratchBytes =
         std::max(scratchBytes, compiled.scratch_bytes(tokens, threadCount));
   scratch.allocate(scratchBytes);
@@ -73,41 +75,70 @@ Failure picollm_session::checkTokens(const int32_t *newTokens,
   return success();
 }
 
+Failure picollm_session::checkRoom(size_t count) const {
+  const int64_t room = context - getPosition();
+  if (count > size_t(room))
+    return {PICOLLM_CONTEXT_FULL,
+            std::to_string(count) +
+                (count == 1 ? " token does" : " tokens do") +
+                " not fit the context: " + std::to_string(room) + " of its " +
+                std::to_string(context) +
+                " positions are free; reset the session or create one with a "
+                "longer context"};
+  return success();
+}
+
+picollm_step_sequence picollm_session::sequence(int64_t firstToken,
+                                                int64_t count) {
+  return {kv.data(), context, cached, firstToken, count};
+}
+
 namespace {
 struct Run {
   picollm_step_function step;
-  picollm_step_arguments arguments;
+  const picollm_step_arguments &arguments;
 };
 } // namespace
 
-void picollm_session::runChunk(const Call &call, int64_t count,
-                               int64_t logitsBegin, float *logitsOut) {
-  Run run = {};
-  run.step = model.variant->step;
-  picollm_step_arguments &arguments = run.arguments;
+void picollm_session::runStep(picollm_step_arguments &arguments) {
   arguments.weights = model.weights;
-  arguments.kv = kv.data();
   arguments.scratch = scratch.data();
-  arguments.tokens = tokens.data() + cached;
-  arguments.logits = logitsOut;
-  arguments.token_count = count;
-  arguments.position = cached;
-  arguments.context = context;
-  arguments.logits_begin = logitsBegin;
-  arguments.call_tokens = call.tokens;
-  arguments.call_logits = call.logits;
   arguments.barrier = &threads.getBarrier();
   arguments.wait = [](void *barrier) {
     static_cast<Barrier *>(barrier)->wait();
   };
+  Run run = {model.variant->step, arguments};
   threads.run(
       [](void *argument, int32_t thread, int32_t threadCount) {
         const Run &run = *static_cast<const Run *>(argument);
         run.step(&run.arguments, thread, threadCount);
       },
       // Of several tokens a thread may have more, or more heads, than another.
-      &run, /*evenRounds=*/count == 1);
+      &run, /*evenRounds=*/arguments.token_count == 1);
+}
+
+void picollm_session::runChunk(const Call &call, int64_t count,
+                               int64_t logitsBegin, float *logitsOut) {
+  const picollm_step_sequence own = sequence(0, count);
+  picollm_step_arguments arguments = {};
+  arguments.sequences = &own;
+  arguments.sequence_count = 1;
+  arguments.tokens = tokens.data() + cached;
+  arguments.logits = logitsOut;
+  arguments.token_count = count;
+  arguments.logits_begin = logitsBegin;
+  arguments.call_tokens = call.tokens;
+  arguments.call_logits = call.logits;
+  runStep(arguments);
   cached += count;
+}
+
+void picollm_session::runRest() {
+  const Call rest = {getPosition() - cached, 0};
+  while (cached < getPosition()) {
+    const int64_t count = std::min(chunkTokens, getPosition() - cached);
+    runChunk(rest, count, count, nullptr);
+  }
 }
 
 Failure picollm_session::forward(const int32_t *newTokens, size_t count,
@@ -120,21 +151,11 @@ Failure picollm_session::forward(const int32_t *newTokens, size_t count,
     return {PICOLLM_INVALID_ARGUMENT, "tokens or logits: must not be null"};
   if (Failure failure = checkTokens(newTokens, count))
     return failure;
-  const int64_t room = context - getPosition();
-  if (count > size_t(room))
-    return {PICOLLM_CONTEXT_FULL,
-            std::to_string(count) + " tokens do not fit the context: " +
-                std::to_string(room) + " of its " + std::to_string(context) +
-                " positions are free; reset the session or create one with a "
-                "longer context"};
-  const int64_t begin = getPosition();
-  tokens.insert(tokens.end(), newTokens, newTokens + count);
+  if (Failure failure = checkRoom(count))
+    return failure;
   // What a generation has left comes first; nobody wants its logits.
-  const Call before = {begin - cached, 0};
-  while (cached < begin) {
-    const int64_t left = std::min(chunkTokens, begin - cached);
-    runChunk(before, left, left, nullptr);
-  }
+  runRest();
+  tokens.insert(tokens.end(), newTokens, newTokens + count);
   const Call call = {int64_t(count), int64_t(count - logitsFrom)};
   const size_t vocabulary = size_t(model.compiled->vocabulary);
   for (size_t part = 0; part < count; part += chunkTokens) {
@@ -143,6 +164,46 @@ Failure picollm_session::forward(const int32_t *newTokens, size_t count,
     float *out =
         wanted < end ? logitsOut + (wanted - logitsFrom) * vocabulary : nullptr;
     runChunk(call, int64_t(end - part), int64_t(wanted - part), out);
+  }
+  return success();
+}
+
+Failure picollm_session::forwardTogether(picollm_session *const *sessions,
+                                         const int32_t *newTokens, size_t count,
+                                         float *logitsOut) {
+  picollm_session &first = *sessions[0];
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = "session " + std::to_string(i) + ": ";
+    if (&sessions[i]->model != &first.model)
+      return {PICOLLM_INVALID_ARGUMENT,
+              name + "must be of the same model as session 0"};
+    if (Failure failure = sessions[i]->checkRoom(1))
+      return {failure.status, name + failure.message};
+  }
+  if (Failure failure = first.checkTokens(newTokens, count))
+    return failure;
+  for (size_t i = 0; i < count; ++i)
+    sessions[i]->runRest();
+  std::array<picollm_step_sequence, chunkTokens> sequences;
+  for (size_t begin = 0; begin < count; begin += chunkTokens) {
+    const size_t part = std::min(count - begin, size_t(chunkTokens));
+    for (size_t i = 0; i < part; ++i)
+      sequences[i] = sessions[begin + i]->sequence(int64_t(i), 1);
+    picollm_step_arguments arguments = {};
+    arguments.sequences = sequences.data();
+    arguments.sequence_count = int64_t(part);
+    arguments.tokens = newTokens + begin;
+    arguments.logits =
+        logitsOut ? logitsOut + begin * first.logits.size() : nullptr;
+    arguments.token_count = int64_t(part);
+    arguments.logits_begin = logitsOut ? 0 : int64_t(part);
+    arguments.call_tokens = int64_t(count);
+    arguments.call_logits = logitsOut ? int64_t(count) : 0;
+    first.runStep(arguments);
+    for (size_t i = begin; i < begin + part; ++i) {
+      sessions[i]->tokens.push_back(newTokens[i]);
+      ++sessions[i]->cached;
+    }
   }
   return success();
 }

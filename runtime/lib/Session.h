@@ -64,6 +64,10 @@ struct picollm_session {
   Failure open(const picollm_session_options &options);
 
   Failure truncate(int64_t newPosition);
+  /// picollm_forward_sessions, of which no two are the same.
+  static Failure forwardTogether(picollm_session *const *sessions,
+                                 const int32_t *newTokens, size_t count,
+                                 float *logitsOut);
   Failure forward(const int32_t *newTokens, size_t count, size_t logitsFrom,
                   float *logitsOut);
   /// picollm_generate with a prompt of tokens.
@@ -102,6 +106,7 @@ private:
   struct Completion;
 
   Failure checkTokens(const int32_t *newTokens, size_t count) const;
+  Failure checkRoom(size_t count) const;
   /// Replaces `tokens` by the context with the prompt, from which the cache
   /// then keeps what it can; changes nothing on failure.
   Failure placePrompt(const std::vector<int32_t> &prompt, bool fromStart,
@@ -113,10 +118,16 @@ private:
   struct Call {
     int64_t tokens, logits;
   };
+  /// Runs those of `tokens` that have not been run.
+  void runRest();
   /// Runs the next `count` of `tokens`, at most chunkTokens; logits of those
   /// from logitsBegin on, counted from the first that is run.
   void runChunk(const Call &call, int64_t count, int64_t logitsBegin,
                 float *logitsOut);
+  /// The next `count` tokens as a part of a step.
+  picollm_step_sequence sequence(int64_t firstToken, int64_t count);
+  /// Fills what a session gives to a step, and runs it on its threads.
+  void runStep(picollm_step_arguments &arguments);
 
   /// A prompt runs in parts of so many tokens: enough to use each weight often
   /// while it is in the cache, few enough that a part's activations stay there.

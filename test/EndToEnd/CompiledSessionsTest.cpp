@@ -161,6 +161,41 @@ TEST_F(CompiledSessions, ASharedPrefixGivesTheLogitsOfANewSession) {
     ASSERT_NEAR(a[i], b[i], 1e-3f * largest) << "token " << i;
 }
 
+TEST_F(CompiledSessions, TogetherTheyGiveTheirOwnLogits) {
+  const std::vector<std::string> prompts = {"Once", "The house was red and",
+                                            golden().promptText, "A"};
+  std::vector<float> first;
+  for (int32_t threads : {1, 2, 3}) {
+    std::vector<std::unique_ptr<CompiledSession>> alone, together;
+    std::vector<picollm_session *> sessions;
+    std::vector<int32_t> tokens;
+    for (const std::string &prompt : prompts) {
+      for (auto *list : {&alone, &together}) {
+        list->push_back(std::make_unique<CompiledSession>(*compiled, threads));
+        list->back()->generate(prompt, sampled(5, 8));
+      }
+      sessions.push_back(together.back()->session);
+      tokens.push_back(int32_t(20 + 3 * tokens.size()));
+    }
+    const size_t vocabulary = size_t(together[0]->vocabulary);
+    std::vector<float> logits(prompts.size() * vocabulary);
+    picollm_error error = {};
+    ASSERT_EQ(picollm_forward_sessions(sessions.data(), tokens.data(),
+                                       sessions.size(), logits.data(), &error),
+              PICOLLM_OK)
+        << error.message;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const std::vector<float> own = alone[i]->logitsOf({tokens[i]});
+      for (size_t j = 0; j < vocabulary; ++j)
+        ASSERT_NEAR(logits[i * vocabulary + j], own[j], 1e-3)
+            << prompts[i] << ", token " << j;
+    }
+    if (first.empty())
+      first = logits;
+    EXPECT_EQ(logits, first) << threads << " threads";
+  }
+}
+
 TEST_F(CompiledSessions, ProbabilitiesAreThoseOfTheGoldenLogits) {
   picollm_generate_options options = {};
   options.max_tokens = 1;

@@ -50,7 +50,10 @@ private:
 class Caller {
 public:
   Caller(const uint8_t *data, size_t size) : input(data, size) {}
-  ~Caller() { picollm_session_free(session); }
+  ~Caller() {
+    picollm_session_free(session);
+    picollm_session_free(other);
+  }
   void run();
 
 private:
@@ -59,6 +62,7 @@ private:
   void tokenize();
   void tokenBytes();
   void forward();
+  void forwardSessions();
   void truncate();
   void generate();
   void chat();
@@ -75,6 +79,7 @@ private:
   FuzzedDataProvider input;
   picollm_model *model = nullptr;
   picollm_session *session = nullptr;
+  picollm_session *other = nullptr; ///< an earlier one
   std::vector<std::string> stops;
   std::vector<const char *> stopPointers;
   int32_t topChoices = 0;
@@ -110,7 +115,8 @@ void Caller::openModel() {
 }
 
 void Caller::openSession() {
-  picollm_session_free(session);
+  picollm_session_free(other);
+  other = session;
   session = nullptr;
   // Threads take longer to start than everything else here.
   const int32_t threads = input.ConsumeIntegralInRange(0, 40) == 0
@@ -178,6 +184,33 @@ void Caller::forward() {
   require(picollm_session_position(session) ==
               position + (done ? int64_t(tokens.size()) : 0),
           "a context that grew by another number of tokens");
+}
+
+void Caller::forwardSessions() {
+  const auto positions = [&] {
+    return std::pair(picollm_session_position(session),
+                     other ? picollm_session_position(other) : 0);
+  };
+  std::vector<picollm_session *> sessions = {session};
+  if (other)
+    sessions.push_back(other);
+  if (input.ConsumeIntegralInRange(0, 7) == 0)
+    sessions.push_back(input.ConsumeBool() ? session : nullptr);
+  if (input.ConsumeBool())
+    std::swap(sessions.front(), sessions.back());
+  std::vector<int32_t> tokens(sessions.size());
+  for (int32_t &token : tokens)
+    token = input.ConsumeIntegralInRange(-1, FAKE_VOCABULARY);
+  std::vector<float> logits(sessions.size() * FAKE_VOCABULARY);
+  auto expected = positions();
+  Answer answer;
+  if (answer.check(picollm_forward_sessions(
+          sessions.data(), tokens.data(), sessions.size(),
+          input.ConsumeBool() ? logits.data() : nullptr, answer.out()))) {
+    ++expected.first;
+    expected.second += other != nullptr;
+  }
+  require(positions() == expected, "contexts that grew by other tokens");
 }
 
 void Caller::truncate() {
@@ -337,7 +370,7 @@ void Caller::run() {
   openModel();
   openSession();
   for (int call = 0; call < 6 && input.remaining_bytes() > 0; ++call) {
-    const int which = input.ConsumeIntegralInRange(0, 9);
+    const int which = input.ConsumeIntegralInRange(0, 10);
     if (which == 0 || !session)
       openSession();
     else if (which == 1)
@@ -352,6 +385,8 @@ void Caller::run() {
       generate();
     else if (which == 8)
       chat();
+    else if (which == 9)
+      forwardSessions();
     else
       ask();
   }

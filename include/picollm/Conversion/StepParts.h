@@ -71,16 +71,19 @@ public:
   /// threads); output = output + the norm of input, rows of `columns`.
   mlir::func::FuncOp addNorm(int64_t columns, double epsilon);
 
-  /// void(float *out, position, tokens, thread, threads); rows of cosines, then
-  /// sines, one each per frequency.
+  /// void(float *out, sequences, sequence count, tokens, thread, threads); rows
+  /// of cosines, then sines, one each per frequency. sequences: those of
+  /// picollm_step_arguments.
   mlir::func::FuncOp rotation(llvm::ArrayRef<double> frequencies, double scale);
 
   /// void(float *query, float *key, const float *value, const float *angles,
-  /// [const float *queryNorm, const float *keyNorm,] keys, values, context,
-  /// position, tokens, workspaces, float *out, void *barrier, wait, thread,
-  /// threads); the norms with `normEpsilon`. keys, values: the layer's first
-  /// bytes in the KV cache. workspaces: attentionWorkspaceFloats of each
-  /// thread, then sharedAttentionBytes. Changes query and key in place.
+  /// [const float *queryNorm, const float *keyNorm,] sequences, sequence count,
+  /// key layer, value layer, workspaces, float *out, void *barrier, wait,
+  /// thread, threads); the norms with `normEpsilon`. sequences: those of
+  /// picollm_step_arguments; key layer, value layer: counted from the first of
+  /// their KV caches, keys and then values. workspaces:
+  /// attentionWorkspaceFloats of each thread, then sharedAttentionBytes.
+  /// Changes query and key in place.
   mlir::func::FuncOp attention(const AttentionPart &part);
 
 private:

@@ -1,7 +1,7 @@
 //===- Attention.cpp - rotation, KV cache, calls of the attention object --===//
 //
-// A thread normalises, rotates and stores the KV heads h with
-// h % threads == thread and does the same to their query heads; then pairs of
+// Sequence after sequence, a thread normalises, rotates and stores the KV heads
+// that are its turn and does the same to their query heads; then pairs of
 // (KV head, block of tokens) go round the threads. A prompt longer than one
 // block needs a barrier in between, because then a thread attends with heads
 // that others have stored. So does one token with a long context: there pairs
@@ -35,6 +35,7 @@ public:
   void emit();
 
 private:
+  void emitSequence();
   using Store = llvm::function_ref<void(Value value, int64_t first)>;
   void roundRobin(Value count, llvm::function_ref<void(Value)> body);
   void emitToken(Value head, Value token);
@@ -73,8 +74,13 @@ private:
   int64_t rowBytes, kvRow; ///< bytes of a token's queries, and of its keys
   int64_t cacheRow;        ///< of a head's keys in the cache
   int64_t workspaceFloats;
-  Value query, key, value, angles, queryNorm, keyNorm, keys, values, room,
-      position, tokens, workspaces, out, barrier, wait, thread, threads;
+  Value queryNorm, keyNorm, workspaces, barrier, wait, thread, threads;
+  Value keyLayer, valueLayer; ///< of the layers of all keys, then all values
+  /// Of the sequence that is emitted: its tokens' rows and its cache's layer.
+  Value query, key, value, angles, out, keys, values;
+  Value room; ///< positions that a KV head has memory for
+  Value position, tokens;
+  Value firstItem; ///< this thread's first of those that go round
 };
 
 } // namespace
@@ -85,10 +91,10 @@ void picollm::emitBarrier(KernelBuilder &k, Value wait, Value barrier) {
   mlir::LLVM::CallOp::create(k.b, type, ValueRange{wait, barrier});
 }
 
-/// body(i) for i = thread, thread + threads, ... below count.
+/// body(i) for i = firstItem, firstItem + threads, ... below count.
 void AttentionEmitter::roundRobin(Value count,
                                   llvm::function_ref<void(Value)> body) {
-  auto loop = mlir::scf::ForOp::create(k.b, thread, count, threads);
+  auto loop = mlir::scf::ForOp::create(k.b, firstItem, count, threads);
   mlir::OpBuilder::InsertionGuard guard(k.b);
   k.b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
@@ -279,16 +285,8 @@ void AttentionEmitter::emitParts(Value first, Value attended) {
   });
 }
 
-void AttentionEmitter::emit() {
-  unsigned i = 0;
-  for (Value *v : {&query, &key, &value, &angles})
-    *v = k.argument(i++);
-  if (part.normEpsilon)
-    for (Value *v : {&queryNorm, &keyNorm})
-      *v = k.argument(i++);
-  for (Value *v : {&keys, &values, &room, &position, &tokens, &workspaces, &out,
-                   &barrier, &wait, &thread, &threads})
-    *v = k.argument(i++);
+/// One sequence's tokens: into its cache, then their attention.
+void AttentionEmitter::emitSequence() {
   roundRobin(k.index(part.kvHeads), [&](Value head) {
     k.loop(k.index(0), tokens, 1, [&](Value token) { emitToken(head, token); });
   });
@@ -303,6 +301,42 @@ void AttentionEmitter::emit() {
   k.ifElse(
       k.bitAnd(isOne, isLong),
       [&] { emitParts(k.sub(end, attended), attended); }, [&] { emitWhole(); });
+}
+
+void AttentionEmitter::emit() {
+  unsigned i = 0;
+  Value queryRows = k.argument(i++), keyRows = k.argument(i++);
+  Value valueRows = k.argument(i++), angleRows = k.argument(i++);
+  if (part.normEpsilon)
+    for (Value *v : {&queryNorm, &keyNorm})
+      *v = k.argument(i++);
+  Value sequences = k.argument(i++), count = k.argument(i++), outRows;
+  for (Value *v : {&keyLayer, &valueLayer, &workspaces, &outRows, &barrier,
+                   &wait, &thread, &threads})
+    *v = k.argument(i++);
+  forEachSequence(k, sequences, count, [&](const StepSequence &sequence) {
+    auto row = [&](Value rows, int64_t bytes) {
+      return k.at(rows, k.mul(sequence.firstToken, k.index(bytes)));
+    };
+    query = row(queryRows, rowBytes);
+    key = row(keyRows, kvRow);
+    value = row(valueRows, kvRow);
+    angles = row(angleRows, 4 * part.headSize);
+    out = row(outRows, rowBytes);
+    position = sequence.position;
+    tokens = sequence.tokenCount;
+    room = k.bitAnd(k.add(sequence.context, k.index(kKVBlockPositions - 1)),
+                    -kKVBlockPositions);
+    // [2: K, V][layer][kv_head] blocks of a head's positions.
+    Value layerBytes = k.mul(room, k.index(part.kvHeads * cacheRow));
+    keys = k.at(sequence.kv, k.mul(keyLayer, layerBytes));
+    values = k.at(sequence.kv, k.mul(valueLayer, layerBytes));
+    // The heads of all sequences go round, not each sequence's: else the first
+    // thread would always have the odd one.
+    Value before = k.rem(k.mul(sequence.index, k.index(part.kvHeads)), threads);
+    firstItem = k.rem(k.sub(k.add(thread, threads), before), threads);
+    emitSequence();
+  });
 }
 
 /// Declares the functions of the attention object.
@@ -342,8 +376,9 @@ mlir::func::FuncOp StepParts::attention(const AttentionPart &part) {
   KernelBuilder &k = *builder;
   mlir::OpBuilder::InsertionGuard guard(k.b);
   declare(k, part.function);
-  llvm::SmallVector<Type> types(part.normEpsilon ? 8 : 6, k.ptr);
-  types.append({k.i64, k.i64, k.i64, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64});
+  llvm::SmallVector<Type> types(part.normEpsilon ? 6 : 4, k.ptr);
+  types.append(
+      {k.ptr, k.i64, k.i64, k.i64, k.ptr, k.ptr, k.ptr, k.ptr, k.i64, k.i64});
   mlir::func::FuncOp existing;
   mlir::func::FuncOp function =
       k.beginFunction(table->number("attention"), types, existing);

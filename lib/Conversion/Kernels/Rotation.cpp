@@ -77,18 +77,19 @@ mlir::func::FuncOp StepParts::rotation(llvm::ArrayRef<double> frequencies,
   mlir::OpBuilder::InsertionGuard guard(k.b);
   std::string name = table->number("rotation");
   mlir::func::FuncOp existing;
-  mlir::func::FuncOp function =
-      k.beginFunction(name, {k.ptr, k.i64, k.i64, k.i64, k.i64}, existing);
+  mlir::func::FuncOp function = k.beginFunction(
+      name, {k.ptr, k.ptr, k.i64, k.i64, k.i64, k.i64}, existing);
   int64_t half = frequencies.size();
   Value values = frequencyTable(k, name + "_frequencies_" + nameOf(k.isa).str(),
                                 frequencies);
-  Value out = k.argument(0), position = k.argument(1), tokens = k.argument(2);
-  Value thread = k.argument(3), threads = k.argument(4);
+  Value out = k.argument(0), sequences = k.argument(1);
+  Value sequenceCount = k.argument(2), tokens = k.argument(3);
+  Value thread = k.argument(4), threads = k.argument(5);
   Value begin = shareBegin(k, tokens, thread, threads);
   Value end = shareBegin(k, tokens, k.add(thread, k.index(1)), threads);
-  k.loop(begin, end, 1, [&](Value token) {
+  auto emitToken = [&](Value token, Value position) {
     Value row = k.at(out, k.mul(token, k.index(8 * half)));
-    Value at = k.toFloat(k.add(position, token), k.f64);
+    Value at = k.toFloat(position, k.f64);
     k.loop(k.index(0), k.index(half), 1, [&](Value i) {
       Value frequency = k.load(k.f64, k.at(values, k.mul(i, k.index(8))), 8);
       auto [cosine, sine] = emitCosSin(k, k.fmul(at, frequency));
@@ -101,6 +102,12 @@ mlir::func::FuncOp StepParts::rotation(llvm::ArrayRef<double> frequencies,
       store(cosine, 0);
       store(sine, 4 * half);
     });
+  };
+  forEachSequence(k, sequences, sequenceCount, [&](const StepSequence &s) {
+    Value last = k.minimum(end, k.add(s.firstToken, s.tokenCount));
+    Value before = k.sub(s.position, s.firstToken);
+    k.loop(k.maximum(begin, s.firstToken), last, 1,
+           [&](Value token) { emitToken(token, k.add(before, token)); });
   });
   k.endFunction();
   table->insert(key, function);

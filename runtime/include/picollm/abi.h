@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define PICOLLM_ABI_VERSION 4
+#define PICOLLM_ABI_VERSION 5
 
 /* Bytes of a build id: the first 16 bytes of the SHA-256 of the weight file's
  * content. Library and weight file carry the same one. */
@@ -19,19 +19,29 @@ extern "C" {
 /* The keys, and the values, of a head lie in blocks of so many positions. */
 #define PICOLLM_KV_BLOCK_POSITIONS 16
 
+/* Tokens of a step that follow each other in one KV cache. */
+typedef struct picollm_step_sequence {
+  uint8_t *kv;         /* [2: K, V][layer][kv_head] blocks of one size, as many
+                          as `context` needs, kv_bytes(context) in all; what
+                          is in a block is the step's own business */
+  int64_t context;     /* positions the KV cache has room for */
+  int64_t position;    /* of the first of its tokens;
+                          position + token_count <= context */
+  int64_t first_token; /* its index in the step's tokens */
+  int64_t token_count; /* at least 1 */
+} picollm_step_sequence;
+
 /* What one step works on. Filled by the runtime, the same for every thread of
  * the step, constant while the step runs. All memory is the runtime's. */
 typedef struct picollm_step_arguments {
   const uint8_t *weights; /* first byte of the mapped weight file */
-  uint8_t *kv;      /* [2: K, V][layer][kv_head] blocks of one size, as many
-                       as `context` needs, kv_bytes(context) in all; what
-                       is in a block is the step's own business */
-  uint8_t *scratch; /* scratch_bytes(token_count, threads), 64-aligned */
+  const picollm_step_sequence *sequences; /* each with a KV cache of its own; in
+                                             order they are all of `tokens` */
+  int64_t sequence_count;                 /* at least 1 */
+  uint8_t *scratch;      /* scratch_bytes(token_count, threads), 64-aligned */
   const int32_t *tokens; /* token_count ids, each in [0, vocabulary) */
   float *logits;         /* [token_count - logits_begin][vocabulary] */
-  int64_t token_count;   /* 1 for decode, more for prefill */
-  int64_t position;      /* of tokens[0]; position + token_count <= context */
-  int64_t context;       /* positions the KV cache has room for */
+  int64_t token_count;   /* 1 for decode, more for prefill and batches */
   int64_t logits_begin;  /* logits are wanted for tokens[logits_begin..);
                             token_count where none is wanted */
   int64_t call_tokens;   /* of the whole call, of which this step may be a part:
@@ -92,7 +102,8 @@ typedef const picollm_bundle *(*picollm_bundle_function)(void);
 } /* extern "C" */
 
 static_assert(sizeof(picollm_bundle) == 32, "generated code fills it");
-static_assert(sizeof(picollm_step_arguments) == 104,
+static_assert(sizeof(picollm_step_sequence) == 40, "generated code indexes it");
+static_assert(sizeof(picollm_step_arguments) == 96,
               "generated code indexes it");
 static_assert(sizeof(picollm_compiled_model) == 128, "generated code fills it");
 #endif

@@ -326,9 +326,10 @@ protected:
 
   /// One session: a KV cache that steps fill.
   struct Session {
-    Session(const CompiledTinyStep &step, int64_t variant)
-        : model(step.model), variant(model->variants[variant]),
-          kv(model->kv_bytes(context), 0x7f),
+    Session(const CompiledTinyStep &step, int64_t variant,
+            int64_t room = context)
+        : model(step.model), variant(model->variants[variant]), room(room),
+          kv(model->kv_bytes(room), 0x7f),
           weights(step.tiny.identity.fileBytes) {
       std::string path = step.folder + "/tiny.weights";
       FILE *file = std::fopen(path.c_str(), "rb");
@@ -339,35 +340,55 @@ protected:
 
     std::vector<float> feed(const std::vector<int32_t> &tokens,
                             int64_t logitsBegin, int threads) {
+      return feedTogether({this}, {tokens}, logitsBegin, tokens.size(),
+                          threads);
+    }
+
+    /// To each session its tokens, as a part of a call of `callTokens`.
+    static std::vector<float>
+    feedTogether(const std::vector<Session *> &sessions,
+                 const std::vector<std::vector<int32_t>> &tokensOf,
+                 int64_t logitsBegin, int64_t callTokens, int threads) {
+      std::vector<picollm_step_sequence> sequences;
+      std::vector<int32_t> tokens;
+      for (size_t i = 0; i < sessions.size(); ++i) {
+        sequences.push_back({sessions[i]->kv.data(), sessions[i]->room,
+                             sessions[i]->position, int64_t(tokens.size()),
+                             int64_t(tokensOf[i].size())});
+        tokens.insert(tokens.end(), tokensOf[i].begin(), tokensOf[i].end());
+        sessions[i]->position += tokensOf[i].size();
+      }
+      const auto *model = sessions[0]->model;
+      auto &weights = sessions[0]->weights;
       int64_t count = tokens.size();
       AlignedBuffer<uint8_t> scratch(model->scratch_bytes(count, threads),
                                      0xff);
       std::vector<float> logits((count - logitsBegin) * vocabulary, NAN);
       Barrier barrier(threads);
       picollm_step_arguments arguments = {weights.data(),
-                                          kv.data(),
+                                          sequences.data(),
+                                          int64_t(sequences.size()),
                                           scratch.data(),
                                           tokens.data(),
                                           logits.data(),
                                           count,
-                                          position,
-                                          context,
                                           logitsBegin,
-                                          count,
-                                          count - logitsBegin,
+                                          callTokens,
+                                          callTokens - logitsBegin,
                                           &barrier,
                                           Barrier::wait};
       std::vector<std::thread> pool;
       for (int t = 0; t < threads; ++t)
-        pool.emplace_back([&, t] { variant.step(&arguments, t, threads); });
+        pool.emplace_back(
+            [&, t] { sessions[0]->variant.step(&arguments, t, threads); });
       for (std::thread &thread : pool)
         thread.join();
-      position += count;
       return logits;
     }
 
     const picollm_compiled_model *model;
     const picollm_variant &variant;
+    int64_t room; ///< positions of the KV cache
     std::vector<uint8_t> kv;
     AlignedBuffer<uint8_t> weights;
     int64_t position = 0;
@@ -505,6 +526,50 @@ TEST_P(CompiledStep, TokenByTokenIsThePromptAtOnce) {
       }
     }
   }
+}
+
+// One token, the rest of a prompt, a prompt of more than a block of attention,
+// and one token after so many that its attention is divided into parts.
+TEST_P(CompiledStep, SequencesOfOneStepAreThoseOfStepsOfTheirOwn) {
+  const std::vector<int64_t> before = {5, 30, 0, kAttentionPartPositions + 3,
+                                       0};
+  const std::vector<int64_t> given = {1, 3, 70, 1, 1};
+  constexpr int64_t total = 76;
+  for (int64_t v = 0; v < model->variant_count; ++v)
+    for (int threads : {1, 2, 3}) {
+      std::vector<std::unique_ptr<Session>> alone, together;
+      std::vector<Session *> sessions;
+      std::vector<std::vector<int32_t>> tokens;
+      std::vector<float> expected;
+      for (size_t i = 0; i < before.size(); ++i) {
+        const std::vector<int32_t> ids = prompt(before[i] + given[i]);
+        const auto middle = ids.begin() + before[i];
+        tokens.push_back({middle, ids.end()});
+        for (auto *list : {&alone, &together}) {
+          list->push_back(std::make_unique<Session>(
+              *tiny, v, list == &alone ? context : ids.size() + 7 * i));
+          if (before[i])
+            list->back()->feed({ids.begin(), middle}, before[i], 1);
+        }
+        sessions.push_back(together.back().get());
+        const std::vector<float> logits = Session::feedTogether(
+            {alone.back().get()}, {tokens.back()}, 0, total, 1);
+        expected.insert(expected.end(), logits.begin(), logits.end());
+      }
+      const std::vector<float> logits =
+          Session::feedTogether(sessions, tokens, 0, total, threads);
+      ASSERT_EQ(logits.size(), expected.size());
+      EXPECT_EQ(std::memcmp(logits.data(), expected.data(), 4 * logits.size()),
+                0)
+          << "variant " << v << ", " << threads << " threads";
+      // What they left in their caches counts for what follows.
+      for (size_t i = 0; i < before.size(); ++i) {
+        if (together[i]->position == together[i]->room)
+          continue;
+        EXPECT_EQ(together[i]->feed({9}, 0, 1), alone[i]->feed({9}, 0, 1))
+            << "sequence " << i;
+      }
+    }
 }
 
 TEST_P(CompiledStep, NoLogitsWantedWritesNone) {

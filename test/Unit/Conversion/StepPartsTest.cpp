@@ -8,6 +8,7 @@
 #include "picollm/Packing/PackMatrix.h"
 #include "picollm/Reference/Layout.h"
 #include "picollm/Support/Half.h"
+#include "picollm/abi.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
@@ -476,16 +477,23 @@ TEST_P(StepPartsTest, NormIsAdded) {
 }
 
 TEST_P(StepPartsTest, RotationIsAccurateUpToAMillionRadians) {
-  const int64_t half = frequencies.size(), tokens = 3;
-  for (int64_t position : {0, 1, 2047, 131071, 999997})
-    for (int64_t threads : {1, 2}) {
+  const int64_t half = frequencies.size(), tokens = 6;
+  for (int64_t position : {0, 1, 2047, 131071, 999994})
+    for (int64_t threads : {1, 2, 4}) {
+      const std::vector<picollm_step_sequence> sequences = {
+          {nullptr, 1 << 20, position, 0, 3},
+          {nullptr, 16, 5, 3, 1},
+          {nullptr, 1 << 20, position + 1, 4, 2}};
       std::vector<float> out(2 * half * tokens, NAN);
       for (int64_t thread = 0; thread < threads; ++thread)
         compiled->call(name().rotation,
-                       {out, position, tokens, thread, threads});
+                       {out, sequences, int64_t(sequences.size()), tokens,
+                        thread, threads});
+      const int64_t positions[] = {position, position + 1, position + 2,
+                                   5,        position + 1, position + 2};
       for (int64_t t = 0; t < tokens; ++t)
         for (int64_t i = 0; i < half; ++i) {
-          double angle = double(position + t) * frequencies[i];
+          double angle = double(positions[t]) * frequencies[i];
           EXPECT_NEAR(out[2 * half * t + i], 1.25 * std::cos(angle), 1e-7);
           EXPECT_NEAR(out[2 * half * t + half + i], 1.25 * std::sin(angle),
                       1e-7);

@@ -42,11 +42,24 @@ static uint64_t kvBytes(int64_t context) {
 }
 
 /* Number d of a position in a cache [2][layer][room][head size]. */
-static uint16_t *cached(const picollm_step_arguments *a, int64_t position,
+static uint16_t *cached(const picollm_step_sequence *s, int64_t position,
                         int d) {
-  return (uint16_t *)a->kv +
-         (d / HEAD_SIZE * roomFor(a->context) + position) * HEAD_SIZE +
+  return (uint16_t *)s->kv +
+         (d / HEAD_SIZE * roomFor(s->context) + position) * HEAD_SIZE +
          d % HEAD_SIZE;
+}
+
+/* The one that token t is of. */
+static const picollm_step_sequence *sequenceOf(const picollm_step_arguments *a,
+                                               int64_t t) {
+  const picollm_step_sequence *s = a->sequences;
+  while (t >= s->first_token + s->token_count)
+    ++s;
+  return s;
+}
+
+static int64_t positionOf(const picollm_step_sequence *s, int64_t t) {
+  return s->position + t - s->first_token;
 }
 
 /* A sum per token and dimension, then a line per thread. */
@@ -63,20 +76,25 @@ static void mixingStep(const picollm_step_arguments *a, int32_t thread,
   for (int i = 0; i < 64; ++i)
     line[i] = (uint8_t)thread;
   /* Tokens are dealt to the threads. */
-  for (int64_t t = thread; t < a->token_count; t += threads)
+  for (int64_t t = thread; t < a->token_count; t += threads) {
+    const picollm_step_sequence *s = sequenceOf(a, t);
+    const int64_t position = positionOf(s, t);
     for (int d = 0; d < NUMBERS; ++d)
-      *cached(a, a->position + t, d) = (uint16_t)mix(
+      *cached(s, position, d) = (uint16_t)mix(
           (uint32_t)a->tokens[t] + content[(a->tokens[t] * 8 + d) % 4096],
-          (uint32_t)(a->position + t) * NUMBERS + (uint32_t)d);
+          (uint32_t)position * NUMBERS + (uint32_t)d);
+  }
   a->wait(a->barrier);
   /* Dimensions are dealt: each needs the tokens of all threads. */
-  for (int64_t t = 0; t < a->token_count; ++t)
+  for (int64_t t = 0; t < a->token_count; ++t) {
+    const picollm_step_sequence *s = sequenceOf(a, t);
     for (int d = thread; d < NUMBERS; d += threads) {
       uint32_t sum = 0;
-      for (int64_t p = 0; p <= a->position + t; ++p)
-        sum = mix(sum, *cached(a, p, d));
+      for (int64_t p = 0; p <= positionOf(s, t); ++p)
+        sum = mix(sum, *cached(s, p, d));
       sums[t * NUMBERS + d] = sum;
     }
+  }
   a->wait(a->barrier);
   /* Logits are dealt: each needs the dimensions of all threads. */
   for (int64_t t = a->logits_begin; t < a->token_count; ++t)

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 #include <thread>
+#include <tuple>
 
 using namespace picollm::test;
 
@@ -175,6 +176,127 @@ TEST(Session, SeveralOfOneModelRunAtOnce) {
     caller.join();
   for (const std::string &text : texts)
     EXPECT_EQ(text, expected);
+}
+
+namespace {
+
+/// Sessions of one model, session i with i tokens and a number of threads of
+/// its own; session `generated`, if there, has a token that was not run yet.
+class Sessions {
+public:
+  explicit Sessions(const picollm_model *model, size_t count,
+                    size_t generated = SIZE_MAX) {
+    for (size_t i = 0; i < count; ++i) {
+      const picollm_session_options options = {int64_t(i + 1),
+                                               int32_t(1 + (i + 1) % 3)};
+      picollm_session *session = nullptr;
+      EXPECT_EQ(picollm_session_create(model, &options, &session, nullptr),
+                PICOLLM_OK);
+      const std::vector<int32_t> tokens = someTokens(i);
+      const picollm_generate_options one = maxTokens(1);
+      if (i == generated)
+        picollm_generate(session, "some text", i - 1, &one, nullptr, nullptr,
+                         nullptr, nullptr);
+      else
+        picollm_forward(session, tokens.data(), i, i, nullptr, nullptr);
+      EXPECT_EQ(picollm_session_position(session), int64_t(i));
+      all.push_back(session);
+    }
+  }
+  Sessions(const Sessions &) = delete;
+  ~Sessions() {
+    for (picollm_session *session : all)
+      picollm_session_free(session);
+  }
+
+  std::vector<picollm_session *> all;
+};
+
+} // namespace
+
+TEST(Session, ManyStepTogetherAsEachAlone) {
+  // More than one step takes.
+  constexpr size_t count = 150;
+  FakeSession fake(picollm_fake_model());
+  Sessions alone(fake.model, count, 6), together(fake.model, count, 6);
+  const std::vector<int32_t> tokens = someTokens(count);
+  std::vector<float> logits(count * FAKE_VOCABULARY, -99.0f);
+  picollm_error error = {};
+  ASSERT_EQ(picollm_forward_sessions(together.all.data(), tokens.data(), count,
+                                     logits.data(), &error),
+            PICOLLM_OK)
+      << error.message;
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<float> expected(FAKE_VOCABULARY);
+    ASSERT_EQ(picollm_forward(alone.all[i], &tokens[i], 1, 0, expected.data(),
+                              nullptr),
+              PICOLLM_OK);
+    EXPECT_EQ(std::memcmp(logits.data() + i * FAKE_VOCABULARY, expected.data(),
+                          sizeof(float) * FAKE_VOCABULARY),
+              0)
+        << "session " << i;
+    EXPECT_EQ(picollm_session_position(together.all[i]), int64_t(i + 1));
+  }
+}
+
+TEST(Session, StepsTogetherWithoutLogitsFillTheContexts) {
+  FakeSession fake(picollm_fake_model());
+  Sessions sessions(fake.model, 5), same(fake.model, 5);
+  const std::vector<int32_t> tokens = someTokens(5);
+  std::vector<float> logits(5 * FAKE_VOCABULARY);
+  EXPECT_EQ(picollm_forward_sessions(sessions.all.data(), tokens.data(), 4,
+                                     nullptr, nullptr),
+            PICOLLM_OK);
+  EXPECT_EQ(picollm_forward_sessions(nullptr, nullptr, 0, nullptr, nullptr),
+            PICOLLM_OK);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(picollm_session_position(sessions.all[i]),
+              int64_t(i < 4 ? i + 1 : i));
+  // The other end of the contexts is the same as after logits.
+  picollm_forward_sessions(same.all.data(), tokens.data(), 4, logits.data(),
+                           nullptr);
+  for (size_t i = 1; i < 4; ++i) {
+    picollm_session_truncate(sessions.all[i], int64_t(i), nullptr);
+    picollm_session_truncate(same.all[i], int64_t(i), nullptr);
+    EXPECT_EQ(forward(sessions.all[i], {7}, 0, 1),
+              forward(same.all[i], {7}, 0, 1));
+  }
+}
+
+TEST(Session, AWrongBatchOfSessionsChangesNothing) {
+  FakeSession fake(picollm_fake_model()), other(picollm_fake_model());
+  Sessions sessions(fake.model, 3);
+  std::vector<float> logits(4 * FAKE_VOCABULARY);
+  picollm_error error = {};
+  const auto give = [&](std::vector<picollm_session *> all,
+                        std::vector<int32_t> tokens) {
+    return picollm_forward_sessions(all.data(), tokens.data(), all.size(),
+                                    logits.data(), &error);
+  };
+  const auto [a, b, c] =
+      std::tuple(sessions.all[0], sessions.all[1], sessions.all[2]);
+  EXPECT_EQ(give({a, b, a}, {1, 2, 3}), PICOLLM_BUSY);
+  EXPECT_STREQ(error.message, "session 2 is busy: another call works in it, or "
+                              "it is given twice");
+  EXPECT_EQ(give({a, nullptr}, {1, 2}), PICOLLM_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "session 1: must not be null");
+  EXPECT_EQ(give({a, other.session}, {1, 2}), PICOLLM_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message,
+               "session 1: must be of the same model as session 0");
+  EXPECT_EQ(give({a, b, c}, {1, 2, FAKE_VOCABULARY}), PICOLLM_INVALID_ARGUMENT);
+  EXPECT_EQ(picollm_forward_sessions(nullptr, nullptr, 1, nullptr, &error),
+            PICOLLM_INVALID_ARGUMENT);
+  ASSERT_EQ(give({b}, {1}), PICOLLM_OK);
+  EXPECT_EQ(give({a, b}, {1, 2}), PICOLLM_CONTEXT_FULL);
+  EXPECT_STREQ(error.message,
+               "session 1: 1 token does not fit the context: 0 of its 2 "
+               "positions are free; reset the session or create one with a "
+               "longer context");
+  EXPECT_EQ(picollm_session_position(a), 0);
+  EXPECT_EQ(picollm_session_position(c), 2);
+  EXPECT_EQ(picollm_session_position(other.session), 0);
+  // And nothing is left busy.
+  EXPECT_EQ(give({c, a}, {1, 2}), PICOLLM_OK);
 }
 
 TEST(Session, TextIsTokenizedAndBack) {
