@@ -13,7 +13,8 @@
 struct SpeedOptions {
   int64_t prompt = 128;
   int64_t generate = 64;
-  std::vector<int64_t> batches; ///< tokens of calls to measure too
+  std::vector<int64_t> batches;  ///< tokens of calls to measure too
+  std::vector<int64_t> sessions; ///< sessions that step together, likewise
   int repeat = 5;
 };
 
@@ -24,8 +25,10 @@ struct Speed {
   double decodeTokensPerSecond;
   double readBytesPerSecond;
   double bandwidthShare;
-  double byteProductsPerSecond;    ///< 0: not known how to measure them
-  std::vector<double> batchRatios; ///< one for each of SpeedOptions::batches
+  double byteProductsPerSecond; ///< 0: not known how to measure them
+  /// Time of a call over that of one token: one for each of
+  /// SpeedOptions::batches, and of SpeedOptions::sessions.
+  std::vector<double> batchRatios, sessionRatios;
 };
 
 template <typename Action> double secondsOf(Action action) {

@@ -22,6 +22,8 @@ best instruction that the model uses: the limit of prompts.
 
 --batch=N,... also feeds the same tokens in calls of N, as speculative decoding
 does, and reports how many times as long as for one token such a call takes.
+--sessions=N,... does the same for one token to each of N sessions at once, as a
+server of several users does.
 
 --tune=FILE looks for the layout of kernels that is fastest on this machine, by
 compiling a compressed model (picollm-compile -o NAME.picollm) again and again
@@ -30,7 +32,7 @@ picollm-compile --schedule=FILE. Results of a model do not depend on it.
 
 Examples:
   picollm-bench smol --prompt=256 --generate=64 --threads=1,2 --json
-  picollm-bench smol --batch=2,4,8
+  picollm-bench smol --batch=2,4,8 --sessions=4
   picollm-bench smol.picollm --tune=this-cpu.json)";
 
 namespace {
@@ -56,10 +58,14 @@ static void print(const picollm_model *model, const Options &options,
   if (options.json) {
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const Speed &speed : speeds) {
-      nlohmann::ordered_json batches = nlohmann::ordered_json::array();
-      for (size_t i = 0; i < options.speed.batches.size(); ++i)
-        batches.push_back({{"tokens", options.speed.batches[i]},
-                           {"times_one", speed.batchRatios[i]}});
+      const auto ratios = [](const char *unit,
+                             const std::vector<int64_t> &counts,
+                             const std::vector<double> &timesOne) {
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (size_t i = 0; i < counts.size(); ++i)
+          list.push_back({{unit, counts[i]}, {"times_one", timesOne[i]}});
+        return list;
+      };
       results.push_back(
           {{"threads", speed.threads},
            {"prefill_tokens_per_second", speed.prefillTokensPerSecond},
@@ -67,7 +73,10 @@ static void print(const picollm_model *model, const Options &options,
            {"bytes_per_token", bytesPerToken(model)},
            {"read_bytes_per_second", speed.readBytesPerSecond},
            {"bandwidth_share", speed.bandwidthShare},
-           {"batches", batches}});
+           {"batches",
+            ratios("tokens", options.speed.batches, speed.batchRatios)},
+           {"sessions",
+            ratios("sessions", options.speed.sessions, speed.sessionRatios)}});
       if (speed.byteProductsPerSecond)
         results.back()["byte_products_per_second"] =
             speed.byteProductsPerSecond;
@@ -90,16 +99,22 @@ static void print(const picollm_model *model, const Options &options,
   std::printf("threads   prefill tok/s   decode tok/s   memory GB/s   share");
   for (int64_t batch : options.speed.batches)
     std::printf("   call of %lld", (long long)batch);
+  for (int64_t sessions : options.speed.sessions)
+    std::printf("   %lld sessions", (long long)sessions);
   std::printf("\n");
   for (const Speed &speed : speeds) {
     std::printf("%7d %15.1f %14.1f %13.2f %7.2f", speed.threads,
                 speed.prefillTokensPerSecond, speed.decodeTokensPerSecond,
                 speed.readBytesPerSecond / 1e9, speed.bandwidthShare);
-    for (size_t i = 0; i < options.speed.batches.size(); ++i) {
-      const int width =
-          10 + int(std::to_string(options.speed.batches[i]).size());
-      std::printf(" %*.2fx", width, speed.batchRatios[i]);
-    }
+    const auto printRatios = [](const std::vector<int64_t> &counts,
+                                const std::vector<double> &timesOne,
+                                int width) {
+      for (size_t i = 0; i < counts.size(); ++i)
+        std::printf(" %*.2fx", width + int(std::to_string(counts[i]).size()),
+                    timesOne[i]);
+    };
+    printRatios(options.speed.batches, speed.batchRatios, 9);
+    printRatios(options.speed.sessions, speed.sessionRatios, 10);
     std::printf("\n");
   }
 }
@@ -125,6 +140,10 @@ int main(int argc, char **argv) {
   app.add_option("--batch", options.speed.batches,
                  "also measure calls of so many tokens, with commas between "
                  "them; at most --generate each")
+      ->delimiter(',');
+  app.add_option("--sessions", options.speed.sessions,
+                 "also measure calls of one token to each of so many sessions, "
+                 "likewise")
       ->delimiter(',');
   app.add_flag("--huge-pages", options.hugePages,
                "read the weights into memory of their own, in huge pages "
@@ -156,11 +175,14 @@ int main(int argc, char **argv) {
     return fail("--prompt, --generate, --threads and --repeat: must be at "
                 "least 1, and none of them in the billions; --help lists all "
                 "options");
-  if (std::any_of(options.speed.batches.begin(), options.speed.batches.end(),
-                  [&](int64_t batch) {
-                    return batch < 1 || batch > options.speed.generate;
-                  }))
-    return fail("--batch: each must be at least 1 and at most --generate");
+  for (const auto &[name, counts] :
+       {std::pair("--batch", &options.speed.batches),
+        {"--sessions", &options.speed.sessions}})
+    if (std::any_of(counts->begin(), counts->end(), [&](int64_t count) {
+          return count < 1 || count > options.speed.generate;
+        }))
+      return fail(std::string(name) +
+                  ": each must be at least 1 and at most --generate");
   if (options.threads.empty())
     options.threads = {0}; // the runtime's choice
   if (!options.tune.empty()) {

@@ -127,7 +127,7 @@ TEST_F(Tools, BenchReportsEveryThreadCount) {
   const Outcome got =
       run("picollm-bench" + quoted +
           "--prompt=20 --generate=10 --threads=1,2 --repeat=1 --batch=3,10 "
-          "--json");
+          "--sessions=1,4 --json");
   ASSERT_TRUE(got.succeeded) << got.err;
   const nlohmann::json object = nlohmann::json::parse(got.out);
   ASSERT_EQ(object["results"].size(), 2u);
@@ -149,6 +149,9 @@ TEST_F(Tools, BenchReportsEveryThreadCount) {
     EXPECT_EQ(result["batches"][0]["tokens"], 3);
     EXPECT_EQ(result["batches"][1]["tokens"], 10);
     EXPECT_GT(result["batches"][1]["times_one"], 0);
+    ASSERT_EQ(result["sessions"].size(), 2u);
+    EXPECT_EQ(result["sessions"][1]["sessions"], 4);
+    EXPECT_GT(result["sessions"][1]["times_one"], 0);
   }
 }
 
@@ -165,6 +168,8 @@ TEST_F(Tools, BenchRefusesWithOneSentence) {
                  "--generate");
   expectSentence("picollm-bench" + quoted + "--generate=4 --batch=5",
                  "--batch");
+  expectSentence("picollm-bench" + quoted + "--generate=4 --sessions=2,0",
+                 "--sessions");
 }
 
 namespace {
