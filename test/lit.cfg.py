@@ -9,6 +9,7 @@
 #   %{chromium} after `REQUIRES: chromium`: the browser that scripts/setup installs
 
 import os
+import platform
 import shutil
 
 import lit.formats
@@ -49,6 +50,14 @@ browser = shutil.which("chromium")
 if browser:
     config.available_features.add("chromium")
     config.substitutions += [("%{chromium}", browser)]
+
+# Where callgrind counts the instructions of AVX2. Sanitisers do not run in it.
+if (
+    shutil.which("valgrind")
+    and platform.machine() == "x86_64"
+    and not config.sanitized
+):
+    config.available_features.add("callgrind")
 
 # The model that scripts/setup fetches.
 if os.path.exists(
