@@ -214,6 +214,10 @@ Value KernelBuilder::bitcast(Value a, Type type) {
 Value KernelBuilder::splat(Value scalar, int64_t lanes) {
   return vector::BroadcastOp::create(b, vec(lanes, scalar.getType()), scalar);
 }
+Value KernelBuilder::fromLanes(ValueRange scalars) {
+  Type type = vec(scalars.size(), scalars[0].getType());
+  return vector::FromElementsOp::create(b, type, scalars);
+}
 Value KernelBuilder::shuffle(Value a, Value c, ArrayRef<int64_t> lanes) {
   return vector::ShuffleOp::create(b, a, c, lanes);
 }

@@ -110,6 +110,7 @@ public:
   Value toFloat(Value a, Type type); ///< of a signed integer
   Value bitcast(Value a, Type type);
   Value splat(Value scalar, int64_t lanes);
+  Value fromLanes(ValueRange scalars);
   Value shuffle(Value a, Value c, llvm::ArrayRef<int64_t> lanes);
   /// Lanes [begin, begin + count) of a vector.
   Value slice(Value a, int64_t begin, int64_t count);

@@ -50,6 +50,12 @@ Value emitIsMany(KernelBuilder &k, Value rows);
 Value emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
                      double epsilon);
 
+/// store((input[j] * r) * norm[j], byte j * 4) for all columns, in vectors of 8
+/// and single ones; r is emitInverseRMS of them.
+void emitNorm(KernelBuilder &k, Value input, Value norm, int64_t columns,
+              double epsilon,
+              llvm::function_ref<void(Value x, Value offset)> store);
+
 /// 1 / (1 + exp(-x)) * x and the tanh form of GeLU, for f32 x 8.
 Value emitSiLU(KernelBuilder &k, Value x);
 Value emitGeLUTanh(KernelBuilder &k, Value x);

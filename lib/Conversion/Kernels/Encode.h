@@ -10,7 +10,6 @@ namespace picollm {
 
 struct EncodeVariant {
   ActivationEncoding encoding;
-  bool norm;          ///< the input is normalised on the way
   int64_t orderBytes; ///< of an entry of the column order: 2 or 4
   bool groups;        ///< the segment has groups: table4_i8 needs sums
 };

@@ -1,7 +1,8 @@
 //===- EncodeMatrix.cpp - encoders of one layout --------------------------===//
 //
 // Threads divide the tokens, or, where there are fewer tokens than threads, the
-// blocks of all panels. Each computes the norm of a row that it needs itself.
+// blocks of all panels. Each normalises a row that it needs itself, as a whole:
+// panels have their columns in orders of their own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,7 +34,8 @@ private:
   std::optional<double> epsilon;
   Value matrix, input, norm, output; // arguments
   Value isMany;                      // rows of the call
-  Value row, inverse, encoded;       // of the token
+  Value normalised;                  // memory for a row
+  Value row, encoded;                // of the token
 };
 
 } // namespace
@@ -64,8 +66,7 @@ void EncodeEmitter::emitBlocks(size_t panel, size_t segment, int64_t column,
   const ActivationEncoding encoding = encodingOfWidth(s.bits, rows);
   int64_t orderBytes = orderEntryBytes(layout.columns);
   mlir::func::FuncOp function =
-      getEncodeBlock(k.module, k.isa,
-                     {encoding, epsilon.has_value(), orderBytes, s.group != 0});
+      getEncodeBlock(k.module, k.isa, {encoding, orderBytes, s.group != 0});
   EncodedSegmentOffsets at = encodedSegmentOffsets(layout, panel, segment);
   int64_t valueBytes =
       encoding == ActivationEncoding::CodesI8 ? blockColumns : 4 * blockColumns;
@@ -79,8 +80,7 @@ void EncodeEmitter::emitBlocks(size_t panel, size_t segment, int64_t column,
     Value stored = k.add(begin, k.index(column));
     Value four = k.mul(block, k.index(4));
     k.call(function,
-           {row, epsilon ? norm : row, inverse,
-            k.at(matrix, k.mul(stored, k.index(orderBytes))),
+           {row, k.at(matrix, k.mul(stored, k.index(orderBytes))),
             k.at(k.at(matrix, columnScalesOffset(layout)),
                  k.mul(stored, k.index(2))),
             columns, scale,
@@ -91,10 +91,14 @@ void EncodeEmitter::emitBlocks(size_t panel, size_t segment, int64_t column,
 }
 
 void EncodeEmitter::emitToken(Value token, Value firstBlock, Value lastBlock) {
-  row = k.at(input, k.mul(token, k.index(4 * layout.columns)));
+  Value given = k.at(input, k.mul(token, k.index(4 * layout.columns)));
+  row = epsilon ? normalised : given;
+  if (epsilon)
+    emitNorm(k, given, norm, layout.columns, *epsilon,
+             [&](Value x, Value offset) {
+               k.store(x, k.at(normalised, offset), 4);
+             });
   encoded = k.at(output, k.mul(token, k.index(encodedActivationBytes(layout))));
-  inverse = epsilon ? emitInverseRMS(k, row, layout.columns, *epsilon)
-                    : k.constant(k.f32, 1.0);
   int64_t number = 0;
   for (size_t p = 0; p < layout.panels.size(); ++p) {
     int64_t column = 0;
@@ -119,6 +123,8 @@ void EncodeEmitter::emit() {
   Value tokens = k.argument(argument++), callRows = k.argument(argument++),
         thread = k.argument(argument++), threads = k.argument(argument++);
   isMany = emitIsMany(k, callRows);
+  if (epsilon)
+    normalised = k.stack(4 * layout.columns);
   int64_t blocks = 0;
   for (const Panel &panel : layout.panels)
     for (const Segment &segment : panel.segments)

@@ -31,16 +31,21 @@ Value picollm::emitInverseRMS(KernelBuilder &k, Value x, int64_t columns,
                                        k.fdiv(k.constant(k.f64, 1.0), root));
 }
 
-/// output[j] += (input[j] * inverse) * norm[j] for `count` columns from byte
-/// `offset` on.
-static void emitAdded(KernelBuilder &k, int64_t count, Value input, Value norm,
-                      Value output, Value inverse, Value offset) {
-  Type type = count == 1 ? k.f32 : Type(k.vec(count, k.f32));
-  Value factor = count == 1 ? inverse : k.splat(inverse, count);
-  Value place = k.at(output, offset);
-  Value x = k.fmul(k.load(type, k.at(input, offset), 4), factor);
-  Value normed = k.fmul(x, k.load(type, k.at(norm, offset), 4));
-  k.store(k.fadd(k.load(type, place, 4), normed), place, 4);
+void picollm::emitNorm(KernelBuilder &k, Value input, Value norm,
+                       int64_t columns, double epsilon,
+                       llvm::function_ref<void(Value, Value)> store) {
+  Value inverse = emitInverseRMS(k, input, columns, epsilon);
+  auto emitAt = [&](int64_t count, Value offset) {
+    Type type = count == 1 ? k.f32 : Type(k.vec(count, k.f32));
+    Value factor = count == 1 ? inverse : k.splat(inverse, count);
+    Value x = k.fmul(k.load(type, k.at(input, offset), 4), factor);
+    store(k.fmul(x, k.load(type, k.at(norm, offset), 4)), offset);
+  };
+  int64_t middle = columns / 8 * 8;
+  k.loop(k.index(0), k.index(4 * middle), 32,
+         [&](Value offset) { emitAt(8, offset); });
+  for (int64_t j = middle; j < columns; ++j)
+    emitAt(1, k.index(4 * j));
 }
 
 mlir::func::FuncOp StepParts::addNorm(int64_t columns, double epsilon) {
@@ -58,17 +63,15 @@ mlir::func::FuncOp StepParts::addNorm(int64_t columns, double epsilon) {
   Value tokens = k.argument(3), thread = k.argument(4), threads = k.argument(5);
   Value begin = shareBegin(k, tokens, thread, threads);
   Value end = shareBegin(k, tokens, k.add(thread, k.index(1)), threads);
-  int64_t middle = columns / 8 * 8;
   k.loop(begin, end, 1, [&](Value token) {
     Value bytes = k.mul(token, k.index(4 * columns));
-    Value input = k.at(k.argument(0), bytes), norm = k.argument(1);
+    Value input = k.at(k.argument(0), bytes);
     Value output = k.at(k.argument(2), bytes);
-    Value inverse = emitInverseRMS(k, input, columns, epsilon);
-    k.loop(k.index(0), k.index(4 * middle), 32, [&](Value offset) {
-      emitAdded(k, 8, input, norm, output, inverse, offset);
-    });
-    for (int64_t j = middle; j < columns; ++j)
-      emitAdded(k, 1, input, norm, output, inverse, k.index(4 * j));
+    emitNorm(k, input, k.argument(1), columns, epsilon,
+             [&](Value x, Value offset) {
+               Value place = k.at(output, offset);
+               k.store(k.fadd(k.load(x.getType(), place, 4), x), place, 4);
+             });
   });
   k.endFunction();
   table->insert(key, function);
