@@ -29,9 +29,8 @@ void SecondMoment::add(const Matrix &x) {
 
 void CrossMoment::add(const Matrix &a, const Matrix &b) {
   assert(a.columns == rows && b.columns == columns && a.rows == b.rows);
-  parallelFor((rows + tile - 1) / tile, [&](int64_t index) {
-    const int64_t i = index * tile;
-    multiply(std::min(tile, rows - i), columns, a.rows, 1,
+  parallelForTiles(rows, tile, [&](int64_t i, int64_t size) {
+    multiply(size, columns, a.rows, 1,
              {a.data.data() + i, rows, /*transposed=*/true},
              {b.data.data(), columns}, 1, values.data() + i * columns, columns);
   });

@@ -133,10 +133,9 @@ llvm::Error TunedModel::leavePart(OpRange ops) {
 /// sums[j] += the sum over t of a[t][j] * b[t][j].
 static void addProducts(const Matrix &a, const Matrix &b, double *sums) {
   constexpr int64_t tile = 64;
-  parallelFor((a.columns + tile - 1) / tile, [&](int64_t i) {
-    const int64_t end = std::min(a.columns, (i + 1) * tile);
+  parallelForTiles(a.columns, tile, [&](int64_t first, int64_t count) {
     for (int64_t t = 0; t < a.rows; ++t)
-      for (int64_t j = i * tile; j < end; ++j)
+      for (int64_t j = first; j < first + count; ++j)
         sums[j] += double(a.row(t)[j]) * b.row(t)[j];
   });
 }

@@ -53,8 +53,7 @@ void picollm::invertLower(
     const std::vector<double> &lower, int64_t n,
     llvm::function_ref<void(int64_t, int64_t, const double *)> visit) {
   prepareBlas();
-  parallelFor((n + tile - 1) / tile, [&](int64_t t) {
-    const int64_t first = t * tile, count = std::min(tile, n - first);
+  parallelForTiles(n, tile, [&](int64_t first, int64_t count) {
     std::vector<double> columns((n - first) * count);
     for (int64_t c = 0; c < count; ++c)
       columns[c * count + c] = 1;

@@ -164,12 +164,6 @@ llvm::Error DriftCorrector::solve(DriftSample &sample) const {
       InverseMoment::create(stack, *sample.moment, options.driftDamping);
   if (!inverse)
     return inverse.takeError();
-  auto forTiles = [](int64_t rows,
-                     llvm::function_ref<void(int64_t, int64_t)> call) {
-    parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
-      call(i * tile, std::min(tile, rows - i * tile));
-    });
-  };
   sample.ofRows.resize(stack.panels.size());
   bool solvesInput = false;
   for (size_t p = 0; p < stack.panels.size(); ++p) {
@@ -179,16 +173,17 @@ llvm::Error DriftCorrector::solve(DriftSample &sample) const {
     }
     std::vector<float> &rows = sample.ofRows[p];
     rows.resize(stack.panels[p].rows * columns);
-    forTiles(stack.panels[p].rows, [&](int64_t row, int64_t count) {
-      const std::vector<float> part = targets(sample, p, row, count);
-      std::copy(part.begin(), part.end(), &rows[row * columns]);
-      inverse->apply(&rows[row * columns], count);
-    });
+    parallelForTiles(
+        stack.panels[p].rows, tile, [&](int64_t row, int64_t count) {
+          const std::vector<float> part = targets(sample, p, row, count);
+          std::copy(part.begin(), part.end(), &rows[row * columns]);
+          inverse->apply(&rows[row * columns], count);
+        });
   }
   if (!solvesInput)
     return llvm::Error::success();
   sample.ofInput = *sample.drift;
-  forTiles(columns, [&](int64_t row, int64_t count) {
+  parallelForTiles(columns, tile, [&](int64_t row, int64_t count) {
     inverse->apply(&sample.ofInput[row * columns], count);
   });
   return llvm::Error::success();
@@ -215,8 +210,8 @@ double DriftCorrector::shareOf(size_t panel) const {
   const StackPanel &of = stack.panels[panel];
   const int64_t tiles = (of.rows + tile - 1) / tile;
   std::vector<double> confirmed(tiles), squared(tiles);
-  parallelFor(tiles, [&](int64_t i) {
-    const int64_t row = i * tile, count = std::min(tile, of.rows - row);
+  parallelForTiles(of.rows, tile, [&](int64_t row, int64_t count) {
+    const int64_t i = row / tile;
     for (auto [fit, judge] : {std::pair(&half, &other), {&other, &half}}) {
       const std::vector<float> d = answers(*fit, panel, row, count),
                                t = targets(*judge, panel, row, count);
@@ -245,8 +240,7 @@ double DriftCorrector::shareOf(size_t panel) const {
 void DriftCorrector::correct(size_t panel) {
   const int64_t rows = stack.panels[panel].rows;
   const float share = float(shareOf(panel));
-  parallelFor((rows + tile - 1) / tile, [&](int64_t i) {
-    const int64_t row = i * tile, count = std::min(tile, rows - row);
+  parallelForTiles(rows, tile, [&](int64_t row, int64_t count) {
     const std::vector<float> d = answers(all, panel, row, count);
     for (size_t k = 0; k < d.size(); ++k)
       weights[panel][row * columns + k] += share * d[k];

@@ -146,12 +146,11 @@ static void subtractErrors(const FeedbackFactor &factor, FeedbackRows &rows,
                            const float *errors, int64_t begin, int64_t end,
                            int64_t last) {
   const int64_t n = factor.order.size();
-  parallelFor((last - end + laterTile - 1) / laterTile, [&](int64_t t) {
-    const int64_t later = end + t * laterTile;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
-                std::min(laterTile, last - later), rows.stride, end - begin,
-                -1.0f, &factor.upper[begin * n + later], n, errors, rows.stride,
-                1.0f, rows.column(later), rows.stride);
+  parallelForTiles(last - end, laterTile, [&](int64_t first, int64_t count) {
+    const int64_t later = end + first;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, count, rows.stride,
+                end - begin, -1.0f, &factor.upper[begin * n + later], n, errors,
+                rows.stride, 1.0f, rows.column(later), rows.stride);
   });
 }
 

@@ -119,9 +119,8 @@ measureColumns(const StackRows &rows, const StackScales &scales,
       rows.stack().panels.size(), std::vector<ColumnMeasure>(n));
   for (auto add : {addSpread, addErrors}) {
     auto visit = [&](size_t panel, const ColumnChunk &chunk) {
-      parallelFor((n + columnsPerTask - 1) / columnsPerTask, [&](int64_t t) {
-        for (int64_t k = t * columnsPerTask;
-             k < std::min(n, (t + 1) * columnsPerTask); ++k)
+      parallelForTiles(n, columnsPerTask, [&](int64_t first, int64_t count) {
+        for (int64_t k = first; k < first + count; ++k)
           add(chunk, k, measures[panel][k]);
       });
     };

@@ -404,23 +404,19 @@ llvm::Error StackQuantizer::quantizePanelByRows(size_t panel, double &loss) {
     const int64_t size = std::min(rowFeedbackBlock, count - begin);
     // Within the block rows do not see each other's errors; a thread takes a
     // tile.
-    const int64_t slices = (size + tileRows - 1) / tileRows;
     std::vector<float> errors(columns * size);
-    std::vector<double> losses(slices);
-    parallelFor(slices, [&](int64_t s) {
-      const int64_t first = s * tileRows;
-      losses[s] = quantizeRowSlice(
-          panel, *rowFactor, begin + first, std::min(tileRows, size - first),
-          &target[begin + first], count, &errors[first], size);
+    std::vector<double> losses((size + tileRows - 1) / tileRows);
+    parallelForTiles(size, tileRows, [&](int64_t first, int64_t rows) {
+      losses[first / tileRows] =
+          quantizeRowSlice(panel, *rowFactor, begin + first, rows,
+                           &target[begin + first], count, &errors[first], size);
     });
     loss = std::accumulate(losses.begin(), losses.end(), loss);
     if (begin + size == count)
       break;
     // E V_bb^-1 V_b,later goes off the rows to come.
     const float *upper = &rowFactor->upper[begin * count + begin];
-    parallelFor((columns + feedbackTile - 1) / feedbackTile, [&](int64_t t) {
-      const int64_t k = t * feedbackTile;
-      const int64_t tile = std::min(feedbackTile, columns - k);
+    parallelForTiles(columns, feedbackTile, [&](int64_t k, int64_t tile) {
       cblas_strsm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans,
                   CblasNonUnit, tile, size, 1.0f, upper, count,
                   &errors[k * size], size);

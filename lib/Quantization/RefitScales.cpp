@@ -29,11 +29,10 @@ void picollm::multiplyMoment(const FeedbackFactor &factor, const float *values,
   int64_t n = factor.order.size();
   out.assign(n * stride, 0.0f);
   if (!factor.isDiagonal()) {
-    parallelFor((n + tile - 1) / tile, [&](int64_t t) {
-      const int64_t k = t * tile;
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
-                  std::min(tile, n - k), stride, n, 1.0f, &factor.moment[k * n],
-                  n, values, stride, 0.0f, &out[k * stride], stride);
+    parallelForTiles(n, tile, [&](int64_t k, int64_t count) {
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, count, stride, n,
+                  1.0f, &factor.moment[k * n], n, values, stride, 0.0f,
+                  &out[k * stride], stride);
     });
     return;
   }
@@ -92,8 +91,7 @@ void picollm::refitColumnScales(FeedbackPlan &plan,
   } else {
     // Its lower triangle.
     std::vector<float> gram(n * n);
-    parallelFor((n + tile - 1) / tile, [&](int64_t t) {
-      const int64_t k = t * tile, count = std::min(tile, n - k);
+    parallelForTiles(n, tile, [&](int64_t k, int64_t count) {
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, k + count,
                   stride, 1.0f, &weighted[k * stride], stride, weighted.data(),
                   stride, 0.0f, &gram[k * n], n);

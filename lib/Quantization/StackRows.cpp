@@ -261,12 +261,11 @@ void picollm::transposeRows(const float *rows, int64_t count, int64_t columns,
                             const std::vector<uint32_t> &order, float *out,
                             int64_t stride) {
   constexpr int64_t block = 16; // rows whose cache lines stay close
-  parallelFor((count + block - 1) / block, [&](int64_t b) {
-    const int64_t end = std::min(count, (b + 1) * block);
+  parallelForTiles(count, block, [&](int64_t first, int64_t size) {
     for (int64_t k = 0; k < columns; ++k) {
       const float *in = rows + order[k];
       float *column = out + k * stride;
-      for (int64_t i = b * block; i < end; ++i)
+      for (int64_t i = first; i < first + size; ++i)
         column[i] = in[i * columns] * inverseRows[i];
     }
   });

@@ -16,8 +16,8 @@ static int64_t rowsOfRun(const Matrix &x) {
 static void forRowRuns(const Matrix &x,
                        llvm::function_ref<void(int64_t, int64_t)> body) {
   const int64_t run = rowsOfRun(x);
-  parallelFor((x.rows + run - 1) / run, [&](int64_t i) {
-    body(i * run, std::min(x.rows, (i + 1) * run));
+  parallelForTiles(x.rows, run, [&](int64_t first, int64_t count) {
+    body(first, first + count);
   });
 }
 

@@ -191,8 +191,8 @@ static void multiplyPanel(const QuantizedMatrix &matrix, size_t panel,
                           llvm::ArrayRef<EncodedActivation> tokens,
                           int64_t token, int64_t begin, Matrix &y) {
   int64_t rows = matrix.layout.panels[panel].rows;
-  parallelFor((rows + rowTile - 1) / rowTile, [&](int64_t i) {
-    RowTile tile(matrix, panel, i * rowTile, tokens);
+  parallelForTiles(rows, rowTile, [&](int64_t first, int64_t) {
+    RowTile tile(matrix, panel, first, tokens);
     for (size_t segment = 0; segment < tokens[0].size(); ++segment) {
       for (size_t b = 0; b < tokens[0][segment].blocks.size(); ++b)
         tile.addBlock(segment, b);

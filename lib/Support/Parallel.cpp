@@ -48,6 +48,15 @@ void picollm::parallelFor(int64_t count,
     thread.join();
 }
 
+void picollm::parallelForTiles(
+    int64_t count, int64_t tile,
+    llvm::function_ref<void(int64_t, int64_t)> body) {
+  parallelFor((count + tile - 1) / tile, [&](int64_t i) {
+    const int64_t first = i * tile;
+    body(first, std::min(tile, count - first));
+  });
+}
+
 llvm::Error
 picollm::tryParallelFor(int64_t count,
                         llvm::function_ref<llvm::Error(int64_t)> body) {

@@ -22,8 +22,13 @@ unsigned getThreadCount();
 /// equal for every -j. A parallelFor inside a body runs on the calling thread.
 void parallelFor(int64_t count, llvm::function_ref<void(int64_t)> body);
 
-/// The same for bodies that may fail: the error of the least i that has failed.
-/// Once one has, those that were not begun are left out.
+/// The same in tiles: body(first, size) for first = 0, tile, 2 * tile, ...
+/// below `count`; size is `tile`, of the last one what is left.
+void parallelForTiles(int64_t count, int64_t tile,
+                      llvm::function_ref<void(int64_t, int64_t)> body);
+
+/// parallelFor for bodies that may fail: the error of the least i that has
+/// failed. Once one has, those that were not begun are left out.
 llvm::Error tryParallelFor(int64_t count,
                            llvm::function_ref<llvm::Error(int64_t)> body);
 
