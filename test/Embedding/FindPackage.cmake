@@ -10,6 +10,16 @@ run(${CMAKE_COMMAND} --build ${project}/build)
 foreach(program loaded linked)
   expect_text_of_model(${project}/build/${program} ${WORK}/model ${prompt})
 endforeach()
+# Equal texts go the same way.
+run(${project}/build/together ${WORK}/model ${prompt} ${prompt})
+string(LENGTH "${output}" length)
+math(EXPR half "${length} / 2")
+string(SUBSTRING "${output}" 0 ${half} first)
+if(half LESS 2 OR NOT output STREQUAL "${first}${first}")
+  message(FATAL_ERROR "together printed: ${output}")
+endif()
+run_failing("together: ${WORK}: holds no compiled model"
+            ${project}/build/together ${WORK} ${prompt})
 run_failing("loaded: ${WORK}: holds no compiled model"
             ${project}/build/loaded ${WORK} ${prompt})
 run_failing("linked: ${WORK}/smol.weights: cannot be read"
