@@ -11,6 +11,7 @@
 #include "picollm/Support/Progress.h"
 #include "picollm/Support/Signals.h"
 #include "picollm/Support/WriteFile.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -235,8 +236,40 @@ static Error error(const Twine &message) {
                            message.str().c_str());
 }
 
-/// One width for all linear layers.
-static bool isGrouped() { return scheme == "rtn" || scheme == "gptq"; }
+namespace {
+struct Scheme {
+  enum Budget { File, Width, None };
+  StringRef name;
+  Budget budget;     ///< of the whole file, one width for all linear layers, or
+                     ///< none
+  StringRef refusal; ///< why it takes no choices of compression; or it does
+};
+} // namespace
+
+static constexpr Scheme schemes[] = {
+    {"pico", Scheme::File, ""},
+    {"gptq", Scheme::Width, "is compared as published"},
+    {"rtn", Scheme::Width, "is compared as published"},
+    {"none", Scheme::None, "keeps 16 bits"},
+    {"random", Scheme::File, "looks at no weight"}};
+
+static Expected<const Scheme *> findScheme() {
+  for (const Scheme &known : schemes)
+    if (known.name == scheme)
+      return &known;
+  auto names = map_range(schemes, [](const Scheme &s) { return s.name; });
+  return error("unknown --scheme '" + scheme +
+               "'; there are: " + join(names.begin(), names.end(), ", "));
+}
+
+static Error refuse(const Scheme &scheme, ArrayRef<cl::Option *> options) {
+  for (cl::Option *option : options)
+    if (option->getNumOccurrences())
+      return error("--scheme=" + scheme.name + " " + scheme.refusal +
+                   " and takes no --" + option->ArgStr +
+                   "; leave it away or use --scheme=pico");
+  return Error::success();
+}
 
 static Error fillCalibration(picollm::CompileOptions &options) {
   if (calibrationTexts.getNumOccurrences() && calibrationTexts == 0)
@@ -248,14 +281,6 @@ static Error fillCalibration(picollm::CompileOptions &options) {
   options.calibrationTexts = calibrationTexts;
   if (task == textTask)
     return Error::success();
-  if (scheme == "none")
-    return error("--scheme=none keeps 16 bits and takes no --task");
-  if (scheme == "random")
-    return error("--scheme=random looks at no weight and takes no --task");
-  if (isGrouped())
-    return error("--scheme=" + scheme +
-                 " knows of no cost but the error of "
-                 "outputs and takes no --task; choose --scheme=pico");
   if (!sys::fs::exists(task))
     return error("--task=" + task + ": there is no such file; expected " +
                  textTask + " or a file of items");
@@ -268,24 +293,12 @@ static Error fillTuning(picollm::CompileOptions &options) {
     return error("--tune and --tune-steps exclude each other");
   if (tune.getNumOccurrences() && !(tune > 0 && tune < 1e6))
     return error("--tune takes a positive number of minutes");
-  if (scheme == "none" && (tune > 0 || tuneSteps > 0))
-    return error("--scheme=none keeps 16 bits and leaves nothing to tune");
-  if (scheme == "random" && (tune > 0 || tuneSteps > 0))
-    return error("--scheme=random looks at no weight and takes no --tune");
-  if (isGrouped() && (tune > 0 || tuneSteps > 0))
-    return error("--scheme=" + scheme +
-                 " is compared as published and takes no --tune; leave it away "
-                 "or use --scheme=pico");
-  if (scheme != "pico" && effort.getNumOccurrences())
-    return error("--scheme=" + scheme +
-                 " takes no --effort; leave it away or use --scheme=pico");
   options.effort = effort;
   options.tuneMinutes = tune;
   options.tuneSteps = tuneSteps;
   return Error::success();
 }
 
-/// The width of the linear layers of a scheme with groups.
 static Error fillWidth(picollm::CompileOptions &options) {
   if (sizeBudget.getNumOccurrences() || allocation.getNumOccurrences())
     return error("--scheme=" + scheme +
@@ -315,15 +328,20 @@ static Error fillCompression(picollm::CompileOptions &options) {
           allocation.getNumOccurrences() >
       1)
     return error("--bits, --size and --allocation exclude each other");
-  const bool hasBudget = scheme == "pico" || scheme == "random";
-  if (!hasBudget && scheme != "none" && !isGrouped())
-    return error("unknown --scheme '" + scheme +
-                 "'; there are: pico, gptq, rtn, none, random");
-  if (scheme == "none" &&
-      (bits.getNumOccurrences() || sizeBudget.getNumOccurrences() ||
-       allocation.getNumOccurrences()))
-    return error("--scheme=none keeps 16 bits and takes no budget");
-  if (isGrouped()) {
+  auto found = findScheme();
+  if (!found)
+    return found.takeError();
+  const Scheme &chosen = **found;
+  if (!chosen.refusal.empty()) {
+    SmallVector<cl::Option *> refused = {&tune, &tuneSteps, &effort};
+    if (task != textTask)
+      refused.push_back(&task);
+    if (chosen.budget == Scheme::None)
+      refused.append({&bits, &sizeBudget, &allocation});
+    if (Error problem = refuse(chosen, refused))
+      return problem;
+  }
+  if (chosen.budget == Scheme::Width) {
     if (Error problem = fillWidth(options))
       return problem;
   } else if (sizeBudget.getNumOccurrences()) {
@@ -331,7 +349,7 @@ static Error fillCompression(picollm::CompileOptions &options) {
     if (*options.size < 0)
       return error("--size=" + sizeBudget +
                    " is not a size; expected a number and K, M or G");
-  } else if (hasBudget && allocation.empty()) {
+  } else if (chosen.budget == Scheme::File && allocation.empty()) {
     options.bits = bits.getNumOccurrences() ? double(bits) : 4.5;
   }
   options.allocation = allocation;
