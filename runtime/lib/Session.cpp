@@ -96,40 +96,45 @@ picollm_step_sequence picollm_session::sequence(int64_t firstToken,
 namespace {
 struct Run {
   picollm_step_function step;
-  const picollm_step_arguments &arguments;
+  picollm_step_arguments arguments;
 };
 } // namespace
 
-void picollm_session::runStep(picollm_step_arguments &arguments) {
+void picollm_session::runStep(const Call &call,
+                              const picollm_step_sequence *sequences,
+                              int64_t sequenceCount, const int32_t *stepTokens,
+                              int64_t count, int64_t logitsBegin,
+                              float *logitsOut) {
+  Run run = {};
+  run.step = model.variant->step;
+  picollm_step_arguments &arguments = run.arguments;
   arguments.weights = model.weights;
+  arguments.sequences = sequences;
+  arguments.sequence_count = sequenceCount;
   arguments.scratch = scratch.data();
+  arguments.tokens = stepTokens;
+  arguments.logits = logitsOut;
+  arguments.token_count = count;
+  arguments.logits_begin = logitsBegin;
+  arguments.call_tokens = call.tokens;
+  arguments.call_logits = call.logits;
   arguments.barrier = &threads.getBarrier();
   arguments.wait = [](void *barrier) {
     static_cast<Barrier *>(barrier)->wait();
   };
-  Run run = {model.variant->step, arguments};
   threads.run(
       [](void *argument, int32_t thread, int32_t threadCount) {
         const Run &run = *static_cast<const Run *>(argument);
         run.step(&run.arguments, thread, threadCount);
       },
       // Of several tokens a thread may have more, or more heads, than another.
-      &run, /*evenRounds=*/arguments.token_count == 1);
+      &run, /*evenRounds=*/count == 1);
 }
 
 void picollm_session::runChunk(const Call &call, int64_t count,
                                int64_t logitsBegin, float *logitsOut) {
   const picollm_step_sequence own = sequence(0, count);
-  picollm_step_arguments arguments = {};
-  arguments.sequences = &own;
-  arguments.sequence_count = 1;
-  arguments.tokens = tokens.data() + cached;
-  arguments.logits = logitsOut;
-  arguments.token_count = count;
-  arguments.logits_begin = logitsBegin;
-  arguments.call_tokens = call.tokens;
-  arguments.call_logits = call.logits;
-  runStep(arguments);
+  runStep(call, &own, 1, tokens.data() + cached, count, logitsBegin, logitsOut);
   cached += count;
 }
 
@@ -184,22 +189,16 @@ Failure picollm_session::forwardTogether(picollm_session *const *sessions,
     return failure;
   for (size_t i = 0; i < count; ++i)
     sessions[i]->runRest();
+  const Call call = {int64_t(count), logitsOut ? int64_t(count) : 0};
+  const size_t vocabulary = size_t(first.model.compiled->vocabulary);
   std::array<picollm_step_sequence, chunkTokens> sequences;
   for (size_t begin = 0; begin < count; begin += chunkTokens) {
     const size_t part = std::min(count - begin, size_t(chunkTokens));
     for (size_t i = 0; i < part; ++i)
       sequences[i] = sessions[begin + i]->sequence(int64_t(i), 1);
-    picollm_step_arguments arguments = {};
-    arguments.sequences = sequences.data();
-    arguments.sequence_count = int64_t(part);
-    arguments.tokens = newTokens + begin;
-    arguments.logits =
-        logitsOut ? logitsOut + begin * first.logits.size() : nullptr;
-    arguments.token_count = int64_t(part);
-    arguments.logits_begin = logitsOut ? 0 : int64_t(part);
-    arguments.call_tokens = int64_t(count);
-    arguments.call_logits = logitsOut ? int64_t(count) : 0;
-    first.runStep(arguments);
+    float *out = logitsOut ? logitsOut + begin * vocabulary : nullptr;
+    first.runStep(call, sequences.data(), int64_t(part), newTokens + begin,
+                  int64_t(part), out ? 0 : int64_t(part), out);
     for (size_t i = begin; i < begin + part; ++i) {
       sessions[i]->tokens.push_back(newTokens[i]);
       ++sessions[i]->cached;

@@ -126,8 +126,11 @@ private:
                 float *logitsOut);
   /// The next `count` tokens as a part of a step.
   picollm_step_sequence sequence(int64_t firstToken, int64_t count);
-  /// Fills what a session gives to a step, and runs it on its threads.
-  void runStep(picollm_step_arguments &arguments);
+  /// A step of `count` tokens on this session's threads; logits of those from
+  /// logitsBegin on.
+  void runStep(const Call &call, const picollm_step_sequence *sequences,
+               int64_t sequenceCount, const int32_t *stepTokens, int64_t count,
+               int64_t logitsBegin, float *logitsOut);
 
   /// A prompt runs in parts of so many tokens: enough to use each weight often
   /// while it is in the cache, few enough that a part's activations stay there.
