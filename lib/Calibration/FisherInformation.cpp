@@ -123,13 +123,12 @@ Error FisherPass::differentiateLoss(size_t text, int64_t firstRow,
   auto logitsOp = model.operations().back();
   std::vector<double> &sums = squares[weightOfProduct(logitsOp)];
   sums.resize(logits.columns);
-  int64_t tiles = (logits.columns + vocabularyTile - 1) / vocabularyTile;
-  parallelFor(tiles, [&](int64_t tile) {
-    int64_t end = std::min(logits.columns, (tile + 1) * vocabularyTile);
-    for (int64_t t = 0; t < logits.rows; ++t)
-      for (int64_t i = tile * vocabularyTile; i < end; ++i)
-        sums[i] += double(logits.row(t)[i]) * (1 - logits.row(t)[i]);
-  });
+  parallelForTiles(
+      logits.columns, vocabularyTile, [&](int64_t first, int64_t count) {
+        for (int64_t t = 0; t < logits.rows; ++t)
+          for (int64_t i = first; i < first + count; ++i)
+            sums[i] += double(logits.row(t)[i]) * (1 - logits.row(t)[i]);
+      });
   for (int64_t t = 0; t < logits.rows; ++t)
     if (drawn[t] != FisherInformation::notDrawn)
       logits.row(t)[drawn[t]] -= 1;

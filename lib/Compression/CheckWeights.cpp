@@ -57,16 +57,15 @@ static llvm::Expected<NonFinite> findNonFinite(const WeightSource &source,
   int64_t rows = std::max<int64_t>(1, pieceValues / source.columns);
   int64_t pieces = (source.rows + rows - 1) / rows;
   std::vector<NonFinite> found(pieces);
-  auto findInPiece = [&](int64_t i) -> llvm::Error {
-    int64_t first = i * rows, count = std::min(rows, source.rows - first);
+  auto findInPiece = [&](int64_t first, int64_t count) -> llvm::Error {
     std::vector<float> values(count * source.columns);
     if (llvm::Error error =
             reader.readRows(source, first, count, values.data()))
       return error;
-    found[i] = findNonFinite(values, first, source.columns);
+    found[first / rows] = findNonFinite(values, first, source.columns);
     return llvm::Error::success();
   };
-  if (llvm::Error error = tryParallelFor(pieces, findInPiece))
+  if (llvm::Error error = tryParallelForTiles(source.rows, rows, findInPiece))
     return std::move(error);
   NonFinite all;
   for (int64_t i = 0; i < pieces; ++i) {

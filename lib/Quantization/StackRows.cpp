@@ -139,11 +139,9 @@ StackRows::read(const RowChunk &chunk, std::vector<float> &buffer) const {
     return cache.data() + chunk.stackRow * columns;
   buffer.resize(chunk.count * columns);
   constexpr int64_t rows = 64; // that one thread reads
-  if (llvm::Error error =
-          tryParallelFor((chunk.count + rows - 1) / rows, [&](int64_t part) {
-            const int64_t first = part * rows;
-            return readFinite(chunk.panel, chunk.row + first,
-                              std::min(rows, chunk.count - first),
+  if (llvm::Error error = tryParallelForTiles(
+          chunk.count, rows, [&](int64_t first, int64_t size) {
+            return readFinite(chunk.panel, chunk.row + first, size,
                               &buffer[first * columns]);
           }))
     return error;

@@ -40,9 +40,7 @@ Matrix picollm::linear(const Matrix &x, const Matrix &weight) {
 llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
                                        WeightRows weight) {
   Matrix y(x.rows, rows);
-  auto multiplyTile = [&](int64_t i) -> llvm::Error {
-    int64_t row = i * linearTileRows;
-    int64_t count = std::min(linearTileRows, rows - row);
+  auto multiplyTile = [&](int64_t row, int64_t count) -> llvm::Error {
     std::vector<float> scratch(count * x.columns);
     llvm::Expected<const float *> tile = weight(row, count, scratch.data());
     if (!tile)
@@ -52,7 +50,7 @@ llvm::Expected<Matrix> picollm::linear(const Matrix &x, int64_t rows,
     return llvm::Error::success();
   };
   if (llvm::Error error =
-          tryParallelFor(tilesOf(rows, linearTileRows), multiplyTile))
+          tryParallelForTiles(rows, linearTileRows, multiplyTile))
     return std::move(error);
   return y;
 }

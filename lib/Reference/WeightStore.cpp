@@ -35,12 +35,9 @@ Expected<std::shared_ptr<const Matrix>>
 WeightStore::decode(const Entry &entry) {
   const WeightSource &source = entry.source;
   auto matrix = std::make_shared<Matrix>(source.rows, source.columns);
-  if (Error error = tryParallelFor(
-          (source.rows + linearTileRows - 1) / linearTileRows, [&](int64_t i) {
-            int64_t row = i * linearTileRows;
-            return reader.readRows(source, row,
-                                   std::min(linearTileRows, source.rows - row),
-                                   matrix->row(row));
+  if (Error error = tryParallelForTiles(
+          source.rows, linearTileRows, [&](int64_t row, int64_t count) {
+            return reader.readRows(source, row, count, matrix->row(row));
           }))
     return std::move(error);
   return matrix;

@@ -81,3 +81,12 @@ picollm::tryParallelFor(int64_t count,
   });
   return failure;
 }
+
+llvm::Error picollm::tryParallelForTiles(
+    int64_t count, int64_t tile,
+    llvm::function_ref<llvm::Error(int64_t, int64_t)> body) {
+  return tryParallelFor((count + tile - 1) / tile, [&](int64_t i) {
+    const int64_t first = i * tile;
+    return body(first, std::min(tile, count - first));
+  });
+}

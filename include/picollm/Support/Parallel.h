@@ -32,6 +32,11 @@ void parallelForTiles(int64_t count, int64_t tile,
 llvm::Error tryParallelFor(int64_t count,
                            llvm::function_ref<llvm::Error(int64_t)> body);
 
+/// The same in tiles, as parallelForTiles.
+llvm::Error
+tryParallelForTiles(int64_t count, int64_t tile,
+                    llvm::function_ref<llvm::Error(int64_t, int64_t)> body);
+
 } // namespace picollm
 
 #endif // PICOLLM_SUPPORT_PARALLEL_H
